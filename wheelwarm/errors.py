@@ -1,0 +1,66 @@
+"""The one tree of errors: a sentence that names the thing, a hint that says what to do next, a code for JSON.
+
+::
+
+    WheelwarmError
+      InputError       a requirement, a file or an option that cannot be used
+      TargetError      no such Python, no usable pip in it
+      CacheError       the cache is disabled, not pip's to use, not writable, full
+      ResolveError     pip could not turn the requirements into artifacts
+      FetchError       one artifact could not be had
+      FormatError      bytes in the cache that are not what pip writes
+
+The command line catches WheelwarmError once, prints it on standard error and exits with 3.
+"""
+
+from __future__ import annotations
+
+
+class WheelwarmError(Exception):
+    """The base of everything wheelwarm raises on purpose.
+
+    `message` is one sentence without credentials; `hint` says what to type or change, and may be empty.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(WheelwarmError):
+    """A requirement, a file or an option that cannot be used."""
+
+    code = "input"
+
+
+class TargetError(WheelwarmError):
+    """The Python to warm for cannot be found, started, or has no pip that wheelwarm can drive."""
+
+    code = "target"
+
+
+class CacheError(WheelwarmError):
+    """The cache directory cannot be used: disabled, owned by somebody else, not writable, disk full."""
+
+    code = "cache"
+
+
+class ResolveError(WheelwarmError):
+    """pip could not turn the requirements into artifacts; the message is pip's own, without credentials."""
+
+    code = "resolve"
+
+
+class FetchError(WheelwarmError):
+    """One artifact could not be had; the rest of the set goes on."""
+
+    code = "fetch"
+
+
+class FormatError(WheelwarmError):
+    """Bytes in the cache that are not what pip writes there."""
+
+    code = "format"

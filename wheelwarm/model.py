@@ -36,6 +36,8 @@ class Reason(StrEnum):
     """The freshness lifetime is spent."""
     NO_LIFETIME = "no lifetime"
     """A validator but no freshness lifetime: pip asks the server on every use."""
+    ALWAYS_REVALIDATED = "always revalidated"
+    """pip < 26.2 asks the server for every index page, fresh or not."""
     NO_DATE = "no date"
     VARY_MISMATCH = "vary mismatch"
     HASH_MISMATCH = "hash mismatch"

@@ -1,0 +1,24 @@
+"""Masks credentials in URLs, wherever they stand in a text. Pure; every message that may hold a URL goes through it."""
+
+from __future__ import annotations
+
+import re
+
+# The user information of RFC 3986, 3.2.1: what stands between `//` and the last `@` of the authority, which ends at
+# `/`, `?` or `#`. The second branch catches a password with one of those unescaped: a colon that no port follows
+# starts a password, even though urllib would then read another host. Both end at white space, as URLs in prose do.
+_USER_INFORMATION = re.compile(
+    r"""(?P<slashes>//)
+        (?: [^\s/?\#]*@
+          | [^\s/?\#@\[\]]*:(?!\d*(?:[/?\#\s]|$))[^\s]*@
+        )""",
+    re.VERBOSE,
+)
+
+
+def redact(text: str) -> str:
+    """Return the text, a URL or prose with URLs in it, with each `user:password@` turned into `****@`.
+
+    A bare `user@` is masked too: registries take tokens there, and pip masks it for that reason.
+    """
+    return _USER_INFORMATION.sub(r"\g<slashes>****@", text)

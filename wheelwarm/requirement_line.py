@@ -1,0 +1,215 @@
+"""One requirement as pip takes it: a PEP 508 requirement, a path, an archive's or a repository's URL."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from packaging.markers import InvalidMarker, Marker
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from wheelwarm.errors import InputError
+from wheelwarm.redaction import redact
+
+_VCS_SCHEMES = frozenset(
+    f"{system}+{transport}"
+    for system, transports in {
+        "bzr": "http https ssh sftp ftp lp file",
+        "git": "http https ssh git file",
+        "hg": "file http https ssh static-http",
+        "svn": "ssh http https svn file",
+    }.items()
+    for transport in transports.split()
+)
+_URL_SCHEMES = _VCS_SCHEMES | {"http", "https", "file", "ftp"}
+_ARCHIVES = (
+    *(".zip", ".whl", ".tar", ".tgz", ".tbz", ".txz", ".tlz"),
+    *(".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"),
+)
+_EXTRAS = re.compile(r"(.+?)\s*\[[^\]]+\]")
+_EGG = re.compile(r"[#&]egg=[^&]")
+_OPERATORS = ("~=", "==", "!=", "<=", ">=", "<", ">")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementLine:
+    """One requirement with the place it comes from.
+
+    `text` is the requirement as pip would see it: no comment, variables filled in, so it may hold credentials.
+    `requirement` is None for paths, repositories and bare archive URLs. `url` is the direct URL with its fragment, a
+    path's as `file:`. `hashes` are `algorithm:digest`. `source` is None on the command line and on standard input,
+    `line` 0 where there are no lines. `build_options`: it is built with options of its own (`--config-settings` …).
+    """
+
+    text: str
+    requirement: Requirement | None = None
+    url: str | None = None
+    hashes: tuple[str, ...] = ()
+    constraint: bool = False
+    editable: bool = False
+    source: Path | None = None
+    line: int = 0
+    build_options: bool = False
+
+    @property
+    def pin(self) -> tuple[str, str] | None:
+        """The canonical project name and the version, when one `==` or `===` without wildcard is all it asks for."""
+        if self.requirement is None or len(self.requirement.specifier) != 1:
+            return None
+        (specifier,) = self.requirement.specifier
+        if specifier.operator not in {"==", "==="} or specifier.version.endswith(".*"):
+            return None
+        return canonicalize_name(self.requirement.name), specifier.version
+
+    @property
+    def local(self) -> bool:
+        """Whether pip reads it in place: a path or a `file:` URL."""
+        return self.url is not None and urlsplit(self.url).scheme in {"", "file"}
+
+    @property
+    def path(self) -> Path | None:
+        """The file or folder of a local requirement."""
+        return Path(url2pathname(urlsplit(self.url).path)) if self.url and self.local else None
+
+
+def parse(text: str, *, place: str = "") -> tuple[Requirement | None, str | None]:
+    """Return the requirement and the direct URL in a text, whichever it has; paths count from the current folder.
+
+    Raises InputError, its message led by `place`, for what pip would call an invalid requirement.
+    """
+    separator = "; " if _is_url(text, place) else ";"
+    text, _, marker = text.partition(separator)
+    text = text.strip()
+    parsed_marker = _parse_marker(marker.strip(), text, place)
+    if _is_url(text, place):
+        return None, text
+    if path := _path_of(text, place):
+        return None, path.as_uri()
+    requirement = _parse_requirement(text, place)
+    requirement.marker = parsed_marker
+    return requirement, requirement.url
+
+
+def parse_editable(text: str, *, place: str = "") -> tuple[Requirement | None, str]:
+    """Return the requirement (of `NAME @ URL` only) and the URL of an `-e`: a local project or a repository.
+
+    Raises InputError, its message led by `place`, for anything else.
+    """
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        requirement = None
+    if requirement is not None and requirement.url:
+        return requirement, _editable_url(requirement.url, text, place)
+    url = _editable_url(text, text, place)
+    if not url.startswith("file:") and not _EGG.search(url):
+        _refuse(text, "a repository needs the name of its project", place, hint="write NAME @ URL")
+    return None, url
+
+
+def _editable_url(location: str, text: str, place: str) -> str:
+    without_extras = _without_extras(location)
+    if Path(without_extras).is_dir():
+        return _absolute(without_extras).as_uri()
+    if without_extras.lower().startswith("file:"):
+        return without_extras
+    system = location.partition(":")[0].lower()
+    url = f"{system}+{location}" if system in {"bzr", "git", "hg", "svn"} else location
+    if _scheme(url, place) not in _VCS_SCHEMES:
+        _refuse(
+            text, "neither the folder of a project nor a repository's URL", place, hint="-e takes ./FOLDER or git+URL"
+        )
+    return url
+
+
+def _parse_requirement(text: str, place: str) -> Requirement:
+    try:
+        return Requirement(text)
+    except InvalidRequirement as exc:
+        _refuse(text, _first_line(exc), place, hint=_hint(text))
+
+
+def _parse_marker(marker: str, text: str, place: str) -> Marker | None:
+    try:
+        return _marker(marker) if marker else None
+    except InvalidMarker as exc:
+        _refuse(f"{text}; {marker}", _first_line(exc), place, hint="")
+
+
+@functools.lru_cache(maxsize=256)
+def _marker(text: str) -> Marker:
+    return Marker(text)
+
+
+def _path_of(text: str, place: str) -> Path | None:
+    """Return the path that pip would take the text for, if any: a folder, or whatever ends like an archive."""
+    archive_like = _without_extras(text).lower().endswith(_ARCHIVES)
+    if not archive_like and not _looks_like_path(text):
+        return None
+    path = _absolute(_without_extras(text))
+    if _looks_like_path(text) and path.is_dir():
+        _check_project(path, text, place)
+        return path
+    if not archive_like or (not path.is_file() and _names_url(text)):
+        return None
+    return path
+
+
+def _names_url(text: str) -> bool:
+    name, at, _ = text.partition("@")
+    return bool(at) and not _looks_like_path(name)
+
+
+def _check_project(folder: Path, text: str, place: str) -> None:
+    if not any((folder / name).is_file() for name in ("pyproject.toml", "setup.py")):
+        _refuse(text, "the folder has neither pyproject.toml nor setup.py", place, hint="name the project's own folder")
+
+
+def _looks_like_path(text: str) -> bool:
+    return text.startswith(".") or os.sep in text or (os.altsep is not None and os.altsep in text)
+
+
+def _without_extras(text: str) -> str:
+    match = _EXTRAS.fullmatch(text)
+    return match[1] if match else text
+
+
+def _absolute(path: str) -> Path:
+    # Not Path.resolve(): pip leaves symbolic links as they are written.
+    return Path(os.path.normpath(Path.cwd() / path))
+
+
+def _is_url(text: str, place: str) -> bool:
+    return ":" in text and _scheme(text, place) in _URL_SCHEMES
+
+
+def _scheme(text: str, place: str) -> str:
+    try:
+        return urlsplit(text).scheme
+    except ValueError as exc:
+        _refuse(text, str(exc), place, hint="")
+
+
+def _refuse(text: str, reason: str, place: str, *, hint: str) -> NoReturn:
+    lead = f"{place}: " if place else ""
+    raise InputError(f"{lead}invalid requirement '{redact(text)}': {redact(reason)}", hint=redact(hint))
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).partition("\n")[0]
+
+
+def _hint(text: str) -> str:
+    if _looks_like_path(text):
+        return "it looks like a path, but there is no such file or folder" if not Path(text).exists() else ""
+    name, equals, version = text.partition("=")
+    if equals and not any(operator in text for operator in _OPERATORS):
+        return f"write {name.strip()}=={version.strip()}"
+    return ""

@@ -1,0 +1,247 @@
+"""The door for requirements: strings, files and groups -> RequirementSet.
+
+pip itself resolves. This reading exists to know the same input again, to see pins and direct URLs without network,
+to find the index options inside files, and to refuse clearly what pip would refuse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wheelwarm.dependency_groups import read_group
+from wheelwarm.errors import InputError
+from wheelwarm.index_options import IndexOptions
+from wheelwarm.redaction import redact
+from wheelwarm.requirement_file import FileLine, FileReader
+from wheelwarm.requirement_line import RequirementLine, parse, parse_editable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from wheelwarm.requirement_text import ParsedLine
+
+_NO_OPTIONS = IndexOptions()
+_SELECTING = {
+    "--no-binary": "no_binary",
+    "--only-binary": "only_binary",
+    "--all-releases": "all_releases",
+    "--only-final": "only_final",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementSet:
+    """What was asked for, as given and as read.
+
+    `lines` holds every requirement and constraint in pip's order. `options` are the given ones with those of the
+    files. `remote_files` are http(s) addresses of files that were not fetched: if there are any, the reading is
+    incomplete. `spooled` is the content of the files that can be read only once, by the name given (`-` for standard
+    input); it may hold credentials. `digest` is a sha256 in hex, see `read`.
+    """
+
+    arguments: tuple[str, ...]
+    requirement_files: tuple[str, ...]
+    constraint_files: tuple[str, ...]
+    groups: tuple[str, ...]
+    editables: tuple[str, ...]
+    given_options: IndexOptions
+    lines: tuple[RequirementLine, ...]
+    options: IndexOptions
+    remote_files: tuple[str, ...]
+    spooled: Mapping[str, bytes] = field(repr=False)
+    digest: str
+
+    @property
+    def fully_pinned(self) -> bool:
+        """Whether every requirement is an exact pin or a direct URL; its dependencies may still be open."""
+        wanted = [line for line in self.lines if not line.constraint]
+        return bool(wanted) and not self.remote_files and all(line.pin or line.url for line in wanted)
+
+    @property
+    def direct_urls(self) -> tuple[str, ...]:
+        """The URLs that requirements and constraints name, in order, local ones included."""
+        return tuple(line.url for line in self.lines if line.url)
+
+    def pip_arguments(self, spooled: Mapping[str, Path] | None = None) -> list[str]:
+        """Return what `pip install` is to be given: everything as it was asked for, so that pip reads the files itself.
+
+        `spooled` says, for each name in the set's own `spooled`, in which file the caller has put that content.
+        """
+        copies = {name: str(path) for name, path in (spooled or {}).items()}
+        words = self.given_options.arguments()
+        for flag, values in (
+            ("-c", self.constraint_files),
+            ("--group", self.groups),
+            ("-e", self.editables),
+            ("-r", self.requirement_files),
+        ):
+            words += [word for value in values for word in (flag, copies.get(value, value))]
+        return words + list(self.arguments)
+
+    def index_arguments(self) -> list[str]:
+        """Return only the index options, those found in files included, for a pip call about a single artifact."""
+        return self.options.arguments()
+
+
+def read(
+    arguments: Sequence[str] = (),
+    *,
+    requirement_files: Sequence[str] = (),
+    constraint_files: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    editables: Sequence[str] = (),
+    options: IndexOptions = _NO_OPTIONS,
+    environ: Mapping[str, str],
+    stdin: Callable[[], bytes] | None = None,
+) -> RequirementSet:
+    """Read all that was asked for; `-` among the files is what `stdin()` returns, which is called at most once.
+
+    The digest covers what can change the resolution: given options, every line with its variables filled in, nested
+    files in place, and the build files of local projects. Comments, layout, the paths of the files and credentials in
+    URLs do not count, so a file moved elsewhere or a token renewed is the same input.
+    Raises InputError when there is nothing to read, or for anything that pip could not read.
+    """
+    if not any((*arguments, *requirement_files, *groups, *editables)):
+        raise InputError("no requirements given", hint="wheelwarm prefetch -r requirements.txt")
+    reading = _Reading(options, FileReader(environ=environ, stdin=stdin))
+    # pip's own order, which matters for options in files: the last index URL stands.
+    reading.add_files(constraint_files, constraint=True)
+    reading.add_arguments(arguments)
+    reading.add_groups(groups)
+    reading.add_editables(editables)
+    reading.add_files(requirement_files, constraint=False)
+    return RequirementSet(
+        arguments=tuple(arguments),
+        requirement_files=tuple(requirement_files),
+        constraint_files=tuple(constraint_files),
+        groups=tuple(groups),
+        editables=tuple(editables),
+        given_options=options,
+        lines=tuple(reading.lines),
+        options=reading.options,
+        remote_files=tuple(reading.reader.remote_files),
+        spooled=reading.reader.spooled,
+        digest=reading.digest(options),
+    )
+
+
+class _Reading:
+    """What has been read so far."""
+
+    def __init__(self, options: IndexOptions, reader: FileReader) -> None:
+        self.reader = reader
+        self.options = IndexOptions().merged(options)
+        self.lines: list[RequirementLine] = []
+        self._record: list[tuple[bool, str]] = []
+
+    def add_files(self, names: Iterable[str], *, constraint: bool) -> None:
+        for name in names:
+            for line in self.reader.lines(name, constraint=constraint):
+                self._add_line(line)
+
+    def add_arguments(self, arguments: Iterable[str]) -> None:
+        for text in filter(str.strip, arguments):
+            _refuse_forgotten_flag(text)
+            requirement, url = parse(text)
+            self._add(RequirementLine(text=text, requirement=requirement, url=url))
+
+    def add_groups(self, groups: Iterable[str]) -> None:
+        for group in groups:
+            path, requirements = read_group(group)
+            for requirement in requirements:
+                text = str(requirement)
+                self._add(RequirementLine(text=text, requirement=requirement, url=requirement.url, source=path))
+
+    def add_editables(self, editables: Iterable[str]) -> None:
+        for text in editables:
+            requirement, url = parse_editable(text)
+            self._add(RequirementLine(text=text, requirement=requirement, url=url, editable=True), text=f"-e {text}")
+
+    def digest(self, given: IndexOptions) -> str:
+        record = {
+            "options": [redact(word) for word in given.arguments()],
+            "lines": [(constraint, redact(text)) for constraint, text in self._record],
+            "remote": [redact(url) for url in self.reader.remote_files],
+            "local": [_local_digests(line.path) for line in self.lines if line.path],
+        }
+        return hashlib.sha256(json.dumps(record).encode()).hexdigest()
+
+    def _add(self, line: RequirementLine, *, text: str = "") -> None:
+        self.lines.append(line)
+        self._record.append((line.constraint, text or line.text))
+
+    def _add_line(self, line: FileLine) -> None:
+        self._select(line.parsed)
+        if line.parsed.include:
+            return
+        if line.parsed.requirement is None:
+            self.options = self.options.merged(_line_options(line))
+            self._record.append((line.constraint, line.parsed.text))
+            return
+        self._add(_requirement_line(line, line.parsed.requirement), text=line.parsed.text)
+
+    def _select(self, parsed: ParsedLine) -> None:
+        # pip acts on these while it splits the line, so they count even behind a requirement.
+        for name, value in parsed.options:
+            if name in _SELECTING:
+                self.options = self.options.selecting(_SELECTING[name], value)
+
+
+def _requirement_line(line: FileLine, text: str) -> RequirementLine:
+    parsed = line.parsed
+    if parsed.editable and line.constraint:
+        raise InputError(f"{line.place}: a constraint cannot be editable", hint="take the -e out")
+    requirement, url = (parse_editable if parsed.editable else parse)(text, place=line.place)
+    return RequirementLine(
+        text=text,
+        requirement=requirement,
+        url=url,
+        hashes=parsed.values("--hash"),
+        constraint=line.constraint,
+        editable=parsed.editable,
+        source=line.path,
+        line=line.number,
+        build_options=parsed.build_options,
+    )
+
+
+def _line_options(line: FileLine) -> IndexOptions:
+    parsed = line.parsed
+    return IndexOptions(
+        index_url=next(reversed(parsed.values("--index-url")), None),
+        extra_index_urls=parsed.values("--extra-index-url"),
+        no_index=bool(parsed.values("--no-index")),
+        find_links=_find_links(line),
+        trusted_hosts=parsed.values("--trusted-host"),
+        pre=bool(parsed.values("--pre")),
+        prefer_binary=bool(parsed.values("--prefer-binary")),
+        require_hashes=bool(parsed.values("--require-hashes")),
+    )
+
+
+def _find_links(line: FileLine) -> tuple[str, ...]:
+    """Return the first `--find-links` of the line, the only one pip takes: from the file's folder if it is there."""
+    for value in line.parsed.values("--find-links")[:1]:
+        beside = line.folder / value
+        return (str(beside) if beside.exists() else value,)
+    return ()
+
+
+def _refuse_forgotten_flag(text: str) -> None:
+    # `requirements.txt` is a well-formed project name: pip would go and look for that project.
+    if text.endswith((".txt", ".in")) and Path(text).is_file():
+        raise InputError(f"'{text}' is a file, not a requirement", hint=f"to read it: -r {text}")
+
+
+def _local_digests(path: Path) -> list[str]:
+    files = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")] if path.is_dir() else [path]
+    return [_file_digest(file) if file.is_file() else "" for file in files]
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,228 @@
+"""Archives nobody vouches for, read member by member with a bound on every step: zip directories, inflation, tar.
+
+Pure over a seekable stream. `zipfile` and `tarfile` believe an archive's own figures; here they are checked first.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from wheelwarm.errors import FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ENTRIES_LIMIT = 200_000
+"""Members of a zip file that are listed: ten times what the fullest wheels on PyPI have, and a second's work."""
+
+DIRECTORY_LIMIT = 1 << 25
+"""Bytes of a zip file's central directory: some 160 for each of ENTRIES_LIMIT."""
+
+_CHUNK = 1 << 16
+
+# APPNOTE 4.3.16, 4.3.15, 4.3.14, 4.3.12 and 4.3.7.
+_END = struct.Struct("<4s4H2LH")
+_END64_LOCATOR = struct.Struct("<4sLQL")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_COMMENT_LIMIT = 0xFFFF
+_STORED, _DEFLATED = 0, 8
+_ENCRYPTED = 1
+_IN_ZIP64 = 0xFFFFFFFF
+_ZIP64_EXTRA = 1
+_EXTRA_FIELDS_LIMIT = 16
+
+_BLOCK = 512
+_REGULAR = b"0\0"
+
+
+class Window:
+    """A stretch of a stream: `size` bytes from where it stands."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream = stream
+        self._start = stream.tell()
+        self.size = size
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Read up to `count` bytes from `offset`; fewer at the end of the window or of the stream."""
+        count = min(count, self.size - offset)
+        if count <= 0:
+            return b""
+        self._stream.seek(self._start + offset)
+        return self._stream.read(count)
+
+    def unpack(self, form: struct.Struct, offset: int, signature: bytes) -> tuple[int, ...]:
+        """Read a record and return its fields without the signature. Raises FormatError unless it is there."""
+        record = self.read(offset, form.size) if offset >= 0 else b""
+        if len(record) < form.size or not record.startswith(signature):
+            raise FormatError(f"no record {signature!r} where the archive says")
+        return form.unpack(record)[1:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZipMember:
+    """One file of a zip archive; `compressed` is its size in the archive, `offset` that of its local header."""
+
+    name: bytes
+    method: int
+    compressed: int
+    offset: int
+
+
+def zip_members(window: Window) -> Iterator[ZipMember]:
+    """Yield the members by the central directory, which alone is read. Raises FormatError for a broken archive."""
+    count, size, offset = _end_of(window)
+    if count > ENTRIES_LIMIT or size > DIRECTORY_LIMIT or size < count * _CENTRAL.size or offset + size > window.size:
+        raise FormatError("a zip archive with an impossible directory")
+    directory = window.read(offset, size)
+    position = 0
+    for _ in range(count):
+        member, position = _member_at(directory, position)
+        yield member
+
+
+def read_zip_member(window: Window, member: ZipMember, *, limit: int) -> bytes:
+    """Return the first `limit` bytes of a member's content; its checksum is not looked at. Raises FormatError."""
+    fields = window.unpack(_LOCAL, member.offset, b"PK\3\4")
+    start = member.offset + _LOCAL.size + fields[-2] + fields[-1]
+    data = window.read(start, min(member.compressed, limit))
+    if fields[1] & _ENCRYPTED or member.method not in (_STORED, _DEFLATED):
+        raise FormatError("a zip member that is encrypted, or compressed in an unusual way")
+    return data if member.method == _STORED else _decompress(zlib.decompressobj(-15), data, limit)
+
+
+class Inflated:
+    """A compressed window as a forward stream of at most `limit` bytes; `wbits` as for `zlib.decompressobj`."""
+
+    def __init__(self, window: Window, *, wbits: int, limit: int) -> None:
+        self._window = window
+        self._inflate = zlib.decompressobj(wbits)
+        self._position = 0
+        self._left = limit
+        self._ready = b""
+        self._taken = 0
+
+    def read(self, count: int) -> bytes:
+        """Return the next `count` bytes, fewer at the end. Raises FormatError for broken data or past the limit."""
+        parts = []
+        while count > 0 and (part := self._some(count)):
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def skip(self, count: int) -> None:
+        """Pass over `count` bytes, keeping none."""
+        while count > 0 and (part := self._some(min(count, _CHUNK))):
+            count -= len(part)
+
+    def _some(self, count: int) -> bytes:
+        if self._taken == len(self._ready):
+            self._ready, self._taken = self._inflate_more(), 0
+        part = self._ready[self._taken : self._taken + count]
+        self._taken += len(part)
+        return part
+
+    def _inflate_more(self) -> bytes:
+        ready = b""
+        while not ready and not self._inflate.eof:
+            data = self._inflate.unconsumed_tail or self._next_chunk()
+            ready = _decompress(self._inflate, data, _CHUNK)
+            if not data:
+                break
+        self._left -= len(ready)
+        if self._left < 0:
+            raise FormatError("a body that inflates beyond all measure")
+        return ready
+
+    def _next_chunk(self) -> bytes:
+        chunk = self._window.read(self._position, _CHUNK)
+        self._position += len(chunk)
+        return chunk
+
+
+def tar_name(block: bytes) -> bytes | None:
+    """Return the name in a tar header of 512 bytes (POSIX ustar; no pax or GNU extensions), None if it is none."""
+    if len(block) < _BLOCK or _number(block[148:156]) != sum(block[:148]) + sum(block[156:]) + 8 * ord(" "):
+        return None
+    name, prefix = _text(block[:100]), _text(block[345:500]) if block[257:263] == b"ustar\0" else b""
+    return prefix + b"/" + name if prefix else name
+
+
+def tar_members(
+    stream: Inflated, first: bytes, *, wanted: Callable[[bytes], object], limit: int
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name of each regular file after the header `first`, with its first `limit` bytes if it is wanted.
+
+    Ends where the archive does, or where it breaks. Raises FormatError as `Inflated.read` does.
+    """
+    block = first
+    while (name := tar_name(block)) is not None:
+        size = _number(block[124:136])
+        is_regular = block[156] in _REGULAR
+        content = stream.read(min(size, limit)) if is_regular and wanted(name) else b""
+        if is_regular:
+            yield name, content
+        stream.skip(-(-size // _BLOCK) * _BLOCK - len(content))
+        block = stream.read(_BLOCK)
+
+
+def _end_of(window: Window) -> tuple[int, int, int]:
+    """Find the directory's number of entries, size and offset in the end record, or in that of ZIP64."""
+    tail_at = max(0, window.size - _END.size - _COMMENT_LIMIT)
+    found = window.read(tail_at, window.size).rfind(b"PK\5\6")
+    end_at = tail_at + found if found >= 0 else -1
+    *_, count, size, offset, _ = window.unpack(_END, end_at, b"PK\5\6")
+    if count < 0xFFFF and _IN_ZIP64 not in (size, offset):
+        return count, size, offset
+    _, end64_at, _ = window.unpack(_END64_LOCATOR, end_at - _END64_LOCATOR.size, b"PK\6\7")
+    *_, count, size, offset = window.unpack(_END64, end64_at, b"PK\6\6")
+    return count, size, offset
+
+
+def _member_at(directory: bytes, position: int) -> tuple[ZipMember, int]:
+    name_at = position + _CENTRAL.size
+    if directory[position : position + 4] != b"PK\1\2" or name_at > len(directory):
+        raise FormatError("a zip archive with a broken directory")
+    fields = _CENTRAL.unpack_from(directory, position)
+    compressed, uncompressed = fields[8:10]
+    extra_at = name_at + fields[10]
+    end = extra_at + fields[11] + fields[12]
+    offset = fields[-1]
+    if offset == _IN_ZIP64:
+        maxed = (compressed, uncompressed).count(_IN_ZIP64)
+        offset = _zip64_value(directory[extra_at : extra_at + fields[11]], maxed)
+    return ZipMember(name=directory[name_at:extra_at], method=fields[4], compressed=compressed, offset=offset), end
+
+
+def _zip64_value(extra: bytes, index: int) -> int:
+    """Return a number of the ZIP64 extra field, which holds only those that do not fit elsewhere (APPNOTE 4.5.3)."""
+    position = 0
+    for _ in range(_EXTRA_FIELDS_LIMIT):
+        kind, length = (int.from_bytes(extra[position + at : position + at + 2], "little") for at in (0, 2))
+        if kind == _ZIP64_EXTRA and 8 * (index + 1) <= length:
+            value_at = position + 4 + 8 * index
+            return int.from_bytes(extra[value_at : value_at + 8], "little")
+        position += 4 + length
+    raise FormatError("a zip member without a place")
+
+
+def _decompress(inflate: zlib._Decompress, data: bytes, limit: int) -> bytes:
+    try:
+        return inflate.decompress(data, limit)
+    except zlib.error as exc:
+        raise FormatError("broken compressed data") from exc
+
+
+def _number(field: bytes) -> int:
+    """Read an octal number of a tar header; GNU's binary ones are for files too large to matter here."""
+    digits = field.strip(b"\0 ")
+    return int(digits, 8) if digits.isdigit() and not digits.strip(b"01234567") else 0
+
+
+def _text(field: bytes) -> bytes:
+    return field.split(b"\0", 1)[0]

@@ -1,0 +1,171 @@
+"""What the disk holds under a key of pip's HTTP cache, in either layout: read only, and never failing on what is there.
+
+Owns what counts as an entry: regular files, not led out of the section by a symbolic link, readable, in pip's format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO
+
+from wheelwarm.cache.format import HEAD_SIZE, embedded_body, entry_path, is_key, loads, without_body
+from wheelwarm.errors import FormatError
+from wheelwarm.model import Layout, Reason, StoredResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAX_METADATA = 16 * 2**20
+"""Bytes of metadata that are read at most: http.client lets no response through with more than 6.5 MiB of headers."""
+
+FAN_OUT = 5
+"""Folders of one hex digit between the section and an entry."""
+
+_CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What the disk holds under one key; `stored` is None when there is no readable entry, and `problem` says why.
+
+    The body is `size` bytes from `body_offset` on in `body_path`, which is the metadata's file in the `http` layout.
+    """
+
+    key: str
+    metadata_path: Path
+    body_path: Path
+    body_offset: int = 0
+    size: int | None = None
+    body_stat: os.stat_result | None = None
+    stored: StoredResponse | None = None
+    problem: Reason | None = None
+
+
+def read_entry(section: Path, key: str, layout: Layout) -> Entry:
+    """Read what a section folder holds under a key, all but the body."""
+    path = section / entry_path(key)
+    body_path = path if layout is Layout.HTTP else body_of(path)
+    entry = Entry(key=key, metadata_path=path, body_path=body_path)
+    metadata, body = _lstat(path), _lstat(body_path)
+    if metadata is None or body is None:
+        return replace(entry, problem=Reason.ABSENT if metadata is None else Reason.BODY_MISSING)
+    if not (stat.S_ISREG(metadata.st_mode) and stat.S_ISREG(body.st_mode)) or is_led_out(path):
+        return replace(entry, problem=Reason.UNREADABLE)
+    entry = replace(entry, body_stat=body, size=body.st_size)
+    try:
+        return _read_embedded(entry) if layout is Layout.HTTP else _read_pair(entry)
+    except (OSError, FormatError):
+        return replace(entry, problem=Reason.UNREADABLE)
+
+
+def keys(section: Path, layout: Layout) -> set[str]:
+    """Return every key that has an entry's files in a section folder."""
+    folders = [str(section)]
+    for _ in range(FAN_OUT):
+        folders = [item.path for folder in folders for item in _scan(folder) if item.is_dir(follow_symlinks=False)]
+    body = "" if layout is Layout.HTTP else ".body"
+    found: set[str] = set()
+    for folder in folders:
+        names = {item.name for item in _scan(folder)}
+        found.update(name for name in names if is_key(name) and name + body in names)
+    return found
+
+
+def digest_of(entry: Entry) -> str:
+    """Return the sha256, in hex, of an entry's body; OSError if it cannot be read."""
+    digest = hashlib.sha256()
+    for chunk in chunks(entry):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def chunks(entry: Entry) -> Iterator[bytes]:
+    """Yield an entry's body as it was sent (a Content-Encoding still on it); OSError if it cannot be read."""
+    with _open(entry.body_path) as file:
+        file.seek(entry.body_offset)
+        yield from read(file, entry.size or 0)
+
+
+def read(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield `size` bytes of a file, fewer if it ends."""
+    while size and (chunk := file.read(min(size, _CHUNK))):
+        size -= len(chunk)
+        yield chunk
+
+
+def is_truncated(entry: Entry, stored: StoredResponse) -> bool:
+    """Tell whether the body is not as long as the server said, where it said the length of what is stored."""
+    if header_of(stored, "content-encoding") or header_of(stored, "transfer-encoding"):
+        return False
+    length = header_of(stored, "content-length") or ""
+    return length.isdecimal() and length.isascii() and int(length[:20]) != entry.size
+
+
+def header_of(stored: StoredResponse, name: str) -> str | None:
+    """Return a stored header's value; `name` is in lower case."""
+    return next((value for header, value in stored.headers.items() if header.lower() == name), None)
+
+
+def body_of(path: Path) -> Path:
+    """Return where the body stands beside an entry's metadata in the `http-v2` layout."""
+    return path.with_name(f"{path.name}.body")
+
+
+def is_led_out(path: Path) -> bool:
+    """Tell whether one of an entry's five folders is a symbolic link, which may lead out of the section."""
+    return any(folder.is_symlink() for folder in islice(path.parents, FAN_OUT))
+
+
+def _read_pair(entry: Entry) -> Entry:
+    if not os.access(entry.body_path, os.R_OK):
+        return replace(entry, problem=Reason.UNREADABLE)
+    with _open(entry.metadata_path) as file:
+        return replace(entry, stored=replace(loads(_read_metadata(file)), body=b""))
+
+
+def _read_embedded(entry: Entry) -> Entry:
+    """Read around the body, which may be gigabytes; only an entry that does not begin with it is read whole."""
+    with _open(entry.metadata_path) as file:
+        head = file.read(HEAD_SIZE)
+        if (span := embedded_body(head)) is None:
+            data = head + _read_metadata(file)
+            stored = loads(data)
+            offset, size = data.index(stored.body), len(stored.body)
+        else:
+            offset, size = span
+            file.seek(offset + size)
+            stored = loads(without_body(head[:offset], _read_metadata(file)))
+    return replace(entry, stored=replace(stored, body=b""), body_offset=offset, size=size)
+
+
+def _read_metadata(file: BinaryIO) -> bytes:
+    data = file.read(MAX_METADATA + 1)
+    if len(data) > MAX_METADATA:
+        raise FormatError("the metadata is larger than any response's headers")
+    return data
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a regular file; neither a link nor a pipe that took its place meanwhile is followed or waited for."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags), "rb")
+
+
+def _lstat(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except OSError:
+        return None
+
+
+def _scan(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as items:
+            return list(items)
+    except OSError:
+        return []

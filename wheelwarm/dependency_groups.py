@@ -23,14 +23,14 @@ def read_group(group: str) -> tuple[Path, tuple[Requirement, ...]]:
     path = Path(folder if colon else "pyproject.toml")
     if path.name != "pyproject.toml":
         raise InputError(
-            f"{path} cannot hold a group for --group", hint="only a pyproject.toml can; locks are not read yet"
+            f"{path} cannot hold a group for --group.", hint="Only a pyproject.toml can; locks are not read yet."
         )
     table = _groups_table(path)
     try:
         return path, DependencyGroupResolver(table).resolve(name)
     except ExceptionGroup as exc:
         reason = "; ".join(str(problem) for problem in exc.exceptions)
-        raise InputError(f"{path}: group '{name}' cannot be read: {reason}", hint=_names(table)) from exc
+        raise InputError(f"{path}: group '{name}' cannot be read: {reason}.", hint=_names(table)) from exc
 
 
 def _groups_table(path: Path) -> dict[str, Any]:
@@ -39,13 +39,13 @@ def _groups_table(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else exc
         raise InputError(
-            f"cannot read {path}: {reason}", hint="--group takes NAME or path/to/pyproject.toml:NAME"
+            f"{path} cannot be read: {reason}.", hint="Give --group NAME or --group path/to/pyproject.toml:NAME."
         ) from exc
     table = project.get("dependency-groups")
     if not isinstance(table, dict):
-        raise InputError(f"{path} has no [dependency-groups] table")
+        raise InputError(f"{path} has no [dependency-groups] table.")
     return table
 
 
 def _names(table: dict[str, Any]) -> str:
-    return f"its groups: {', '.join(sorted(table))}" if table else ""
+    return f"Its groups are {', '.join(sorted(table))}." if table else ""

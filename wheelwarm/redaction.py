@@ -21,4 +21,6 @@ def redact(text: str) -> str:
 
     A bare `user@` is masked too: registries take tokens there, and pip masks it for that reason.
     """
+    if "@" not in text:
+        return text
     return _USER_INFORMATION.sub(r"\g<slashes>****@", text)

@@ -25,12 +25,12 @@ _SCHEME = re.compile(r"(https?|file):", re.IGNORECASE)
 _EXTRAS = re.compile(r"\[[^\]]+\]$")
 _PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 _OTHER_FORMATS = {
-    "uv.lock": "uv export --format requirements-txt > requirements.txt",
-    "poetry.lock": "poetry export > requirements.txt",
-    "pdm.lock": "pdm export > requirements.txt",
-    "Pipfile.lock": "pipenv requirements > requirements.txt",
-    "Pipfile": "pipenv requirements > requirements.txt",
-    "pyproject.toml": "name the project itself, as in wheelwarm prefetch ., or a group of it with --group NAME",
+    "uv.lock": "Export it first: uv export --format requirements-txt > requirements.txt",
+    "poetry.lock": "Export it first: poetry export > requirements.txt",
+    "pdm.lock": "Export it first: pdm export > requirements.txt",
+    "Pipfile.lock": "Export it first: pipenv requirements > requirements.txt",
+    "Pipfile": "Export it first: pipenv requirements > requirements.txt",
+    "pyproject.toml": "Name the project itself, as in wheelwarm prefetch ./ , or a group of it: --group NAME",
 }
 
 
@@ -85,7 +85,7 @@ class FileReader:
 
     def _read_stdin(self) -> bytes:
         if self._stdin is None:
-            raise InputError("standard input cannot be read here", hint="name a file: -r requirements.txt")
+            raise InputError("Standard input cannot be read here.", hint="Name a file: -r requirements.txt")
         if self._stdin_bytes is None:
             self._stdin_bytes = self._stdin()
         return self._stdin_bytes
@@ -100,13 +100,17 @@ class FileReader:
         try:
             return path.read_bytes()
         except FileNotFoundError as exc:
-            raise InputError(redact(f"no such {kind} file: {name}{where}"), hint=_nearest_name(path)) from exc
+            raise InputError(
+                redact(f"The {kind} file {name} does not exist{where}."), hint=_nearest_name(path)
+            ) from exc
         except IsADirectoryError as exc:
-            hint = f"for the project in it: wheelwarm prefetch {path}/"
-            raise InputError(redact(f"a folder is no {kind} file: {name}{where}"), hint=hint) from exc
+            hint = f"For the project in it: wheelwarm prefetch {path}/"
+            raise InputError(redact(f"{name} is a folder, not a {kind} file{where}."), hint=hint) from exc
         except OSError as exc:
-            hint = "make the file readable for this user" if isinstance(exc, PermissionError) else ""
-            raise InputError(redact(f"cannot read {kind} file {name}{where}: {exc.strerror}"), hint=hint) from exc
+            hint = "Make the file readable for this user." if isinstance(exc, PermissionError) else ""
+            raise InputError(
+                redact(f"The {kind} file {name} cannot be read{where}: {exc.strerror}."), hint=hint
+            ) from exc
 
     def _parsed(
         self, data: bytes, *, source: str, path: Path | None, constraint: bool, chain: tuple[Path, ...]
@@ -130,8 +134,8 @@ class FileReader:
             return parse_line(expand(text, self._environ))
         except ValueError as exc:
             raise InputError(
-                redact(f"{where}: {exc}"),
-                hint="pip's documentation lists the options that a requirements file may hold",
+                redact(f"{where}: {exc}."),
+                hint="pip's documentation lists the options that a requirements file may hold.",
             ) from exc
 
     def _included(self, line: FileLine, include: tuple[str, bool], chain: tuple[Path, ...]) -> Iterator[FileLine]:
@@ -141,7 +145,9 @@ class FileReader:
         path = _absolute(_local_path(name), line.folder)
         if path in chain:
             circle = " -> ".join(str(file) for file in (*chain[chain.index(path) :], path))
-            raise InputError(redact(f"{line.place}: the file includes itself: {circle}"), hint="take one -r or -c out")
+            raise InputError(
+                redact(f"{line.place}: the file includes itself: {circle}."), hint="Take one -r or -c out."
+            )
         data = self._read(path, constraint=constraint, included_by=f"included by {line.place}")
         yield from self._parsed(data, source=str(path), path=path, constraint=constraint, chain=(*chain, path))
 
@@ -177,15 +183,15 @@ def _local_path(name: str) -> Path:
 def _refuse_other_formats(path: Path) -> None:
     name = _EXTRAS.sub("", path.name)
     if _PYLOCK.fullmatch(name):
-        raise InputError(f"{path} is a lock file, and locks are not read yet", hint="give the requirements instead")
+        raise InputError(f"{path} is a lock file, and locks are not read yet.", hint="Give the requirements instead.")
     if name in _OTHER_FORMATS:
-        raise InputError(f"{path} is not in pip's requirements format", hint=_OTHER_FORMATS[name])
+        raise InputError(f"{path} is not in pip's requirements format.", hint=_OTHER_FORMATS[name])
 
 
 def _nearest_name(path: Path) -> str:
     try:
         names = [other.name for other in path.parent.iterdir() if other.is_file()]
     except OSError:
-        return f"there is no folder {path.parent}"
+        return f"There is no folder {path.parent}."
     close = difflib.get_close_matches(path.name, names, n=1)
-    return f"did you mean {path.with_name(close[0])}?" if close else ""
+    return f"Did you mean {path.with_name(close[0])}?" if close else ""

@@ -38,19 +38,30 @@ _EGG = re.compile(r"[#&]egg=[^&]")
 _OPERATORS = ("~=", "==", "!=", "<=", ">=", "<", ">")
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one requirement string says; `requirement` and `url` as in RequirementLine."""
+
+    requirement: Requirement | None
+    url: str | None
+    marker: Marker | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequirementLine:
     """One requirement with the place it comes from.
 
     `text` is the requirement as pip would see it: no comment, variables filled in, so it may hold credentials.
     `requirement` is None for paths, repositories and bare archive URLs. `url` is the direct URL with its fragment, a
-    path's as `file:`. `hashes` are `algorithm:digest`. `source` is None on the command line and on standard input,
-    `line` 0 where there are no lines. `build_options`: it is built with options of its own (`--config-settings` …).
+    path's as `file:`. `marker` stands for all of these. `hashes` are `algorithm:digest`. `source` is None on the
+    command line and on standard input, `line` 0 where there are no lines. `build_options`: it is built with options
+    of its own (`--config-settings` …).
     """
 
     text: str
     requirement: Requirement | None = None
     url: str | None = None
+    marker: Marker | None = None
     hashes: tuple[str, ...] = ()
     constraint: bool = False
     editable: bool = False
@@ -79,9 +90,10 @@ class RequirementLine:
         return Path(url2pathname(urlsplit(self.url).path)) if self.url and self.local else None
 
 
-def parse(text: str, *, place: str = "") -> tuple[Requirement | None, str | None]:
-    """Return the requirement and the direct URL in a text, whichever it has; paths count from the current folder.
+def parse(text: str, *, place: str = "") -> Parts:
+    """Return the requirement, the direct URL and the marker in a text, whichever it has.
 
+    Paths count from the current folder, in files too, as pip has it.
     Raises InputError, its message led by `place`, for what pip would call an invalid requirement.
     """
     separator = "; " if _is_url(text, place) else ";"
@@ -89,16 +101,16 @@ def parse(text: str, *, place: str = "") -> tuple[Requirement | None, str | None
     text = text.strip()
     parsed_marker = _parse_marker(marker.strip(), text, place)
     if _is_url(text, place):
-        return None, text
+        return Parts(None, text, parsed_marker)
     if path := _path_of(text, place):
-        return None, path.as_uri()
+        return Parts(None, path.as_uri(), parsed_marker)
     requirement = _parse_requirement(text, place)
     requirement.marker = parsed_marker
-    return requirement, requirement.url
+    return Parts(requirement, requirement.url, parsed_marker)
 
 
-def parse_editable(text: str, *, place: str = "") -> tuple[Requirement | None, str]:
-    """Return the requirement (of `NAME @ URL` only) and the URL of an `-e`: a local project or a repository.
+def parse_editable(text: str, *, place: str = "") -> Parts:
+    """Return the requirement and marker (of `NAME @ URL` only) and the URL of an `-e`: a local project or a repository.
 
     Raises InputError, its message led by `place`, for anything else.
     """
@@ -107,11 +119,11 @@ def parse_editable(text: str, *, place: str = "") -> tuple[Requirement | None, s
     except InvalidRequirement:
         requirement = None
     if requirement is not None and requirement.url:
-        return requirement, _editable_url(requirement.url, text, place)
+        return Parts(requirement, _editable_url(requirement.url, text, place), requirement.marker)
     url = _editable_url(text, text, place)
     if not url.startswith("file:") and not _EGG.search(url):
-        _refuse(text, "a repository needs the name of its project", place, hint="write NAME @ URL")
-    return None, url
+        _refuse(text, "a repository needs the name of its project", place, hint="Write NAME @ URL.")
+    return Parts(None, url, None)
 
 
 def _editable_url(location: str, text: str, place: str) -> str:
@@ -124,7 +136,10 @@ def _editable_url(location: str, text: str, place: str) -> str:
     url = f"{system}+{location}" if system in {"bzr", "git", "hg", "svn"} else location
     if _scheme(url, place) not in _VCS_SCHEMES:
         _refuse(
-            text, "neither the folder of a project nor a repository's URL", place, hint="-e takes ./FOLDER or git+URL"
+            text,
+            "neither the folder of a project nor a repository's URL",
+            place,
+            hint="Give -e ./FOLDER or -e git+URL.",
         )
     return url
 
@@ -169,7 +184,9 @@ def _names_url(text: str) -> bool:
 
 def _check_project(folder: Path, text: str, place: str) -> None:
     if not any((folder / name).is_file() for name in ("pyproject.toml", "setup.py")):
-        _refuse(text, "the folder has neither pyproject.toml nor setup.py", place, hint="name the project's own folder")
+        _refuse(
+            text, "the folder has neither pyproject.toml nor setup.py", place, hint="Name the project's own folder."
+        )
 
 
 def _looks_like_path(text: str) -> bool:
@@ -177,7 +194,7 @@ def _looks_like_path(text: str) -> bool:
 
 
 def _without_extras(text: str) -> str:
-    match = _EXTRAS.fullmatch(text)
+    match = _EXTRAS.fullmatch(text) if text.endswith("]") else None
     return match[1] if match else text
 
 
@@ -199,7 +216,9 @@ def _scheme(text: str, place: str) -> str:
 
 def _refuse(text: str, reason: str, place: str, *, hint: str) -> NoReturn:
     lead = f"{place}: " if place else ""
-    raise InputError(f"{lead}invalid requirement '{redact(text)}': {redact(reason)}", hint=redact(hint))
+    raise InputError(
+        f"{lead}{'invalid' if place else 'Invalid'} requirement '{redact(text)}': {redact(reason)}.", hint=redact(hint)
+    )
 
 
 def _first_line(exc: Exception) -> str:
@@ -208,8 +227,8 @@ def _first_line(exc: Exception) -> str:
 
 def _hint(text: str) -> str:
     if _looks_like_path(text):
-        return "it looks like a path, but there is no such file or folder" if not Path(text).exists() else ""
+        return "It looks like a path, but there is no such file or folder." if not Path(text).exists() else ""
     name, equals, version = text.partition("=")
     if equals and not any(operator in text for operator in _OPERATORS):
-        return f"write {name.strip()}=={version.strip()}"
+        return f"Write {name.strip()}=={version.strip()}."
     return ""

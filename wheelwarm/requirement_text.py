@@ -30,10 +30,12 @@ _BYTE_ORDER_MARKS = (
 )
 _DECLARED_ENCODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 _COMMENT_START = re.compile(r"(?:^|(?<=\s))#")
-_COMMENT_LINE = re.compile(r"\s*#")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 # Text that shlex would only split at blanks: it reads character by character, too slow for thousands of hashes.
 _PLAIN_WORDS = re.compile(r"""[ !#-&(-\[\]-~]*""")
+
+# What locked files hold by the thousand, read without an option parser.
+_HASHES_ONLY = re.compile(r"(?:--hash=(?:sha256|sha384|sha512):[0-9a-z]+ *)+")
 
 _STRONG_HASHES = ("sha256", "sha384", "sha512")
 _FLAGS = ("--no-index", "--pre", "--prefer-binary", "--require-hashes", "--no-require-hashes")
@@ -109,7 +111,7 @@ def decode(data: bytes, *, source: str) -> str:
     try:
         text = _decode(data)
     except LookupError as exc:
-        raise InputError(f"{place(source, 0)} declares an encoding that Python does not know: {exc}") from exc
+        raise InputError(f"{place(source, 0)} declares an encoding that Python does not know: {exc}.") from exc
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
         raise _not_text(source, line) from exc
@@ -128,7 +130,7 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     first, parts = 0, list[str]()
     for number, line in enumerate(text.splitlines(), start=1):
         first = first if parts else number
-        comment = _COMMENT_LINE.match(line) is not None
+        comment = line.lstrip().startswith("#")
         if line.endswith("\\") and not comment:
             parts.append(line.strip("\\"))
             continue
@@ -143,7 +145,7 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 def expand(line: str, environ: Mapping[str, str]) -> str:
     """Replace each `${NAME}` (upper case, digits, underscore); unset and empty variables stay as they are written."""
-    for name in _VARIABLE.findall(line):
+    for name in _VARIABLE.findall(line) if "${" in line else ():
         if value := environ.get(name):
             line = line.replace(f"${{{name}}}", value)
     return line
@@ -154,10 +156,8 @@ def parse_line(text: str) -> ParsedLine:
 
     Raises ValueError with the reason for options that no pip knows or that lack their value.
     """
-    words = text.split(" ")
-    count = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
-    arguments, options = " ".join(words[:count]), " ".join(words[count:])
-    return ParsedLine(text=text, arguments=arguments, options=_parse_options(options) if options else ())
+    before, dash, after = f" {text}".partition(" -")
+    return ParsedLine(text=text, arguments=before[1:], options=_parse_options(f"-{after}") if dash else ())
 
 
 def _decode(data: bytes) -> str:
@@ -175,17 +175,19 @@ def _decode(data: bytes) -> str:
 
 def _not_text(source: str, line: int) -> InputError:
     return InputError(
-        f"{place(source, line)}: not text",
-        hint="give a requirements file, saved as UTF-8 or with a '# -*- coding: … -*-' line on top",
+        f"{place(source, line)}: not text.",
+        hint="Give a requirements file, saved as UTF-8 or with a '# -*- coding: … -*-' line on top.",
     )
 
 
 def _without_comment(line: str) -> str:
-    comment = _COMMENT_START.search(line)
+    comment = _COMMENT_START.search(line) if "#" in line else None
     return (line[: comment.start()] if comment else line).strip()
 
 
 def _parse_options(text: str) -> tuple[tuple[str, str], ...]:
+    if _HASHES_ONLY.fullmatch(text):
+        return tuple(("--hash", word.partition("=")[2]) for word in text.split())
     import optparse
 
     values = optparse.Values({"given": []})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from wheelwarm.errors import InputError
 from wheelwarm.index_options import IndexOptions
 from wheelwarm.redaction import redact
 from wheelwarm.requirement_file import FileLine, FileReader
-from wheelwarm.requirement_line import RequirementLine, parse, parse_editable
+from wheelwarm.requirement_line import Parts, RequirementLine, parse, parse_editable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -106,7 +106,9 @@ def read(
     Raises InputError when there is nothing to read, or for anything that pip could not read.
     """
     if not any((*arguments, *requirement_files, *groups, *editables)):
-        raise InputError("no requirements given", hint="wheelwarm prefetch -r requirements.txt")
+        raise InputError(
+            "No requirements were given.", hint="Name a file of them: wheelwarm prefetch -r requirements.txt"
+        )
     reading = _Reading(options, FileReader(environ=environ, stdin=stdin))
     # pip's own order, which matters for options in files: the last index URL stands.
     reading.add_files(constraint_files, constraint=True)
@@ -146,20 +148,18 @@ class _Reading:
     def add_arguments(self, arguments: Iterable[str]) -> None:
         for text in filter(str.strip, arguments):
             _refuse_forgotten_flag(text)
-            requirement, url = parse(text)
-            self._add(RequirementLine(text=text, requirement=requirement, url=url))
+            self._add(_line(text, parse(text)))
 
     def add_groups(self, groups: Iterable[str]) -> None:
         for group in groups:
             path, requirements = read_group(group)
             for requirement in requirements:
-                text = str(requirement)
-                self._add(RequirementLine(text=text, requirement=requirement, url=requirement.url, source=path))
+                parts = Parts(requirement, requirement.url, requirement.marker)
+                self._add(replace(_line(str(requirement), parts), source=path))
 
     def add_editables(self, editables: Iterable[str]) -> None:
         for text in editables:
-            requirement, url = parse_editable(text)
-            self._add(RequirementLine(text=text, requirement=requirement, url=url, editable=True), text=f"-e {text}")
+            self._add(replace(_line(text, parse_editable(text)), editable=True), text=f"-e {text}")
 
     def digest(self, given: IndexOptions) -> str:
         record = {
@@ -191,15 +191,20 @@ class _Reading:
                 self.options = self.options.selecting(_SELECTING[name], value)
 
 
+def _line(text: str, parts: Parts) -> RequirementLine:
+    return RequirementLine(text=text, requirement=parts.requirement, url=parts.url, marker=parts.marker)
+
+
 def _requirement_line(line: FileLine, text: str) -> RequirementLine:
     parsed = line.parsed
     if parsed.editable and line.constraint:
-        raise InputError(f"{line.place}: a constraint cannot be editable", hint="take the -e out")
-    requirement, url = (parse_editable if parsed.editable else parse)(text, place=line.place)
+        raise InputError(f"{line.place}: a constraint cannot be editable.", hint="Take the -e out.")
+    parts = (parse_editable if parsed.editable else parse)(text, place=line.place)
     return RequirementLine(
         text=text,
-        requirement=requirement,
-        url=url,
+        requirement=parts.requirement,
+        url=parts.url,
+        marker=parts.marker,
         hashes=parsed.values("--hash"),
         constraint=line.constraint,
         editable=parsed.editable,
@@ -234,7 +239,7 @@ def _find_links(line: FileLine) -> tuple[str, ...]:
 def _refuse_forgotten_flag(text: str) -> None:
     # `requirements.txt` is a well-formed project name: pip would go and look for that project.
     if text.endswith((".txt", ".in")) and Path(text).is_file():
-        raise InputError(f"'{text}' is a file, not a requirement", hint=f"to read it: -r {text}")
+        raise InputError(f"'{text}' is a file, not a requirement.", hint=f"To read it: -r {text}")
 
 
 def _local_digests(path: Path) -> list[str]:

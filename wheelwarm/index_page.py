@@ -253,7 +253,7 @@ def _locate_quoted(url: str) -> tuple[str, str, str] | None:
     pieces = _RESERVED.split(parts.path)
     path = "".join(piece.upper() if index % 2 else quote(unquote(piece)) for index, piece in enumerate(pieces))
     filename = posixpath.basename(unquote(path).rstrip("/"))
-    if not parts.scheme or filename in ("", ".", ".."):
+    if not parts.scheme or not path.startswith("/") or filename in ("", ".", ".."):
         return None
     return filename, urlunsplit(parts._replace(path=path, fragment="")), parts.fragment
 

@@ -7,6 +7,7 @@
       TargetError      no such Python, no usable pip in it
       CacheError       the cache is disabled, not pip's to use, not writable, full
       ResolveError     pip could not turn the requirements into artifacts
+        HashMismatchError  a body had another hash than the requirements or the index state
       FetchError       one artifact could not be had
       FormatError      bytes in the cache that are not what pip writes
 
@@ -54,10 +55,31 @@ class ResolveError(WheelwarmError):
     code = "resolve"
 
 
+class HashMismatchError(ResolveError):
+    """A body had another hash than the requirements or the index state: a spoilt entry, or a wrong hash.
+
+    `got` is the hex digest that pip computed; `asked` are the URLs it had looked up by then.
+    """
+
+    code = "hash_mismatch"
+
+    def __init__(self, message: str, *, hint: str = "", got: str, asked: tuple[str, ...]) -> None:
+        super().__init__(message, hint=hint)
+        self.got = got
+        self.asked = asked
+
+
 class FetchError(WheelwarmError):
-    """One artifact could not be had; the rest of the set goes on."""
+    """One artifact could not be had; the rest of the set goes on.
+
+    `pip_may` tells that pip might succeed where wheelwarm's own lane cannot: credentials, proxies, odd trust.
+    """
 
     code = "fetch"
+
+    def __init__(self, message: str, *, hint: str = "", pip_may: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.pip_may = pip_may
 
 
 class FormatError(WheelwarmError):

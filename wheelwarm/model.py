@@ -5,9 +5,13 @@ Pure: no clock, no environment, no file system. Packaging's words follow its glo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 class Outcome(StrEnum):
@@ -121,3 +125,132 @@ class StoredResponse:
     version: int = 11
     reason: str = "OK"
     decode_content: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file that pip would ask for: a wheel, an sdist, a `.metadata` file, or a wheel built here from an sdist.
+
+    `url` is without credentials and fragment, as pip asks for it; `size` is in bytes where the index tells it.
+    `hashes` (algorithm to hex digest) are what pip checks the body against.
+    `link_hash` is the one that pip's wheel cache puts into its key, None when the link had none.
+    """
+
+    name: str
+    version: str
+    filename: str
+    kind: Kind
+    url: str
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
+    link_hash: tuple[str, str] | None = None
+    subdirectory: str | None = None
+    direct: bool = False
+    """Whether a URL in a requirement, not an index page, led to it."""
+
+    @property
+    def identity(self) -> tuple[Kind, str]:
+        """What tells it from every other artifact of a run: an sdist and the wheel built from it share the URL."""
+        return self.kind, self.url
+
+    @property
+    def sha256(self) -> str | None:
+        """The hex sha256 that the index or the requirement states."""
+        return self.hashes.get("sha256")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What the requirements stand for, for one target.
+
+    `asked` is every URL that pip looked up in its cache on the way (index pages, `.metadata`, build requirements);
+    `supporting` are the artifacts and `.metadata` files among those that are not in `artifacts`, with their hashes.
+    `made` is in seconds since the epoch, UTC; `source` says who resolved: `pip`, the `ledger` as it remembers
+    an earlier run, or the `pins` themselves.
+    """
+
+    artifacts: tuple[Artifact, ...]
+    asked: tuple[str, ...] = ()
+    supporting: tuple[Artifact, ...] = ()
+    made: float
+    source: str = "pip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One artifact in a report: what was found, what was done, what is there now.
+
+    `check` leaves `action` and `after` out; `error` is the sentence that explains a failed action.
+    """
+
+    artifact: Artifact
+    before: Verdict
+    action: Action | None = None
+    after: Verdict | None = None
+    error: str | None = None
+
+    @property
+    def final(self) -> Verdict:
+        """The verdict at the end of the run."""
+        return self.after or self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many artifacts had each outcome."""
+
+    hits: int = 0
+    stale: int = 0
+    misses: int = 0
+    uncacheable: int = 0
+    local: int = 0
+
+    @classmethod
+    def of(cls, verdicts: Iterable[Verdict]) -> Summary:
+        """Count verdicts by outcome."""
+        count = Counter(verdict.outcome for verdict in verdicts)
+        return cls(
+            count[Outcome.HIT],
+            count[Outcome.STALE],
+            count[Outcome.MISS],
+            count[Outcome.UNCACHEABLE],
+            count[Outcome.LOCAL],
+        )
+
+
+class Observer(Protocol):
+    """Who watches long work: operations tell, the terminal shows. Sizes are bytes."""
+
+    def phase(self, text: str) -> None:
+        """Say what goes on now, in a few words."""
+
+    def begin(self, name: str, size: int | None) -> None:
+        """Announce a file on its way."""
+
+    def advance(self, name: str, amount: int) -> None:
+        """Count bytes of a file that arrived."""
+
+    def end(self, name: str) -> None:
+        """Tell that a file is done, one way or the other."""
+
+    def note(self, text: str) -> None:
+        """Say something that the person should read."""
+
+
+class Silent:
+    """The observer that shows nothing."""
+
+    def phase(self, text: str) -> None:
+        """Show nothing."""
+
+    def begin(self, name: str, size: int | None) -> None:
+        """Show nothing."""
+
+    def advance(self, name: str, amount: int) -> None:
+        """Show nothing."""
+
+    def end(self, name: str) -> None:
+        """Show nothing."""
+
+    def note(self, text: str) -> None:
+        """Show nothing."""

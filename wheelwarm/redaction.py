@@ -10,7 +10,7 @@ import re
 _USER_INFORMATION = re.compile(
     r"""(?P<slashes>//)
         (?: [^\s/?\#]*@
-          | [^\s/?\#@\[\]]*:(?!\d*(?:[/?\#\s]|$))[^\s]*@
+          | [^\s/?\#@\[\]]*:(?!\d+(?:[/?\#\s]|$))[^\s]*@
         )""",
     re.VERBOSE,
 )

@@ -1,0 +1,111 @@
+"""What a set of requirements would hit, read from the disk alone; only `--resolve` lets pip ask the index."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wheelwarm.errors import ResolveError
+from wheelwarm.ledger import Ledger
+from wheelwarm.lookup import Shelf, trusted_hosts_of, wanted, wanted_metadata
+from wheelwarm.model import Kind, Resolution, Row, Summary
+from wheelwarm.pins import resolve_pins
+from wheelwarm.resolver import input_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from wheelwarm.model import Artifact, Observer
+    from wheelwarm.requirements import RequirementSet
+    from wheelwarm.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What pip would find. `source` and `made` (seconds since the epoch, UTC) tell where the resolution is from."""
+
+    target: Target
+    rows: tuple[Row, ...]
+    metadata: Summary
+    source: str
+    made: float
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is a hit or local."""
+        return all(row.final.warm for row in self.rows)
+
+
+def check(
+    requirements: RequirementSet, target: Target, *, ask_index: bool, environ: Mapping[str, str], observer: Observer
+) -> CheckReport:
+    """Look up what these requirements stand for.
+
+    Raises ResolveError when no earlier run, pin or URL tells that and `ask_index` is off.
+    """
+    started, now = time.monotonic(), time.time()
+    with Ledger(target.cache_dir) as ledger:
+        shelf = Shelf(target, ledger, now=now, trusted_hosts=trusted_hosts_of(requirements, target))
+        resolution = _asked(requirements, shelf, environ, observer) if ask_index else _remembered(requirements, shelf)
+        return CheckReport(
+            target=target,
+            rows=tuple(_rows(resolution, shelf)),
+            metadata=Summary.of(shelf.verdict(one) for one in wanted_metadata(resolution)),
+            source=resolution.source,
+            made=resolution.made,
+            seconds=time.monotonic() - started,
+            warnings=tuple(ledger.warnings),
+        )
+
+
+def _remembered(requirements: RequirementSet, shelf: Shelf) -> Resolution:
+    """Take the last resolution of the same input, else the input's own pins and URLs."""
+    remembered = shelf.ledger.recall(input_digest(requirements, shelf.target), shelf.target.identity)
+    resolution = remembered or resolve_pins(requirements, shelf)
+    if resolution is None:
+        raise ResolveError(
+            "No earlier run has resolved these requirements for this Python, and they are not all exact pins or URLs.",
+            hint="Run `wheelwarm prefetch` with them, or give --resolve to let pip ask the index now.",
+        )
+    return resolution
+
+
+def _asked(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str], observer: Observer) -> Resolution:
+    """Let pip resolve now, and keep what it said."""
+    from wheelwarm.completion import Completer
+    from wheelwarm.fetcher import Fetcher, network_of
+    from wheelwarm.resolver import resolve
+
+    target = shelf.target
+    digest = input_digest(requirements, target)
+    network = network_of(target, environ=environ, trusted_hosts=shelf.trusted_hosts, jobs=4)
+    with (
+        Fetcher(network) as fetcher,
+        tempfile.TemporaryDirectory(prefix="wheelwarm-", ignore_cleanup_errors=True) as folder,
+    ):
+        observer.phase("resolving")
+        resolution = resolve(
+            requirements, target, environ=environ, scratch=Path(folder), now=shelf.now, observer=observer
+        )
+        previous = shelf.ledger.recall(digest, target.identity)
+        resolution = Completer(shelf=shelf, fetcher=fetcher, previous=previous).complete(resolution)
+    shelf.ledger.remember(digest, target.identity, resolution)
+    return resolution
+
+
+def _rows(resolution: Resolution, shelf: Shelf) -> Iterator[Row]:
+    """Yield a row for each artifact that `pip install` would ask for: no sdist whose wheel was built here."""
+    artifacts = list(wanted(resolution))
+    built = {one.url for one in artifacts if one.kind is Kind.BUILT_WHEEL and shelf.verdict(one).warm}
+    for artifact in artifacts:
+        if not _is_behind(artifact, built):
+            yield Row(artifact=shelf.measured(artifact), before=shelf.verdict(artifact))
+
+
+def _is_behind(artifact: Artifact, built: set[str]) -> bool:
+    return artifact.kind is Kind.SDIST and artifact.url in built

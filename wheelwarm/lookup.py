@@ -1,0 +1,114 @@
+"""What pip would do with its cache for one artifact: the outcome, read from the disk, with its reason.
+
+Joins the two sections of the cache (HTTP entries, locally built wheels) with what the URL alone tells. Asks nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wheelwarm import urls
+from wheelwarm.cache import wheels
+from wheelwarm.cache.http import HttpCache
+from wheelwarm.model import HIT, LOCAL, Artifact, Kind, Outcome, Reason, Resolution, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from wheelwarm.cache.http import Lookup
+    from wheelwarm.ledger import Ledger
+    from wheelwarm.requirements import RequirementSet
+    from wheelwarm.target import Target
+
+
+class Shelf:
+    """One target's cache, with what is known about it: answers what pip would find.
+
+    `now` is in seconds since the epoch, UTC; `trusted_hosts` are those whose plain http pip caches.
+    """
+
+    def __init__(self, target: Target, ledger: Ledger, *, now: float, trusted_hosts: Sequence[str] = ()) -> None:
+        traits = target.traits
+        self.target = target
+        self.ledger = ledger
+        self.now = now
+        self.trusted_hosts = tuple(trusted_hosts)
+        self.http = HttpCache(target.cache_dir, layout=traits.layout, inherits_permissions=traits.inherits_permissions)
+
+    def verdict(self, artifact: Artifact) -> Verdict:
+        """Tell what pip would do for this artifact now."""
+        if (known := urls.verdict_of(artifact.url, self.trusted_hosts)) is not None:
+            return known
+        if artifact.kind is Kind.BUILT_WHEEL:
+            return self.built_verdict(artifact)
+        verdict = self.entry(artifact).verdict
+        if verdict.outcome is Outcome.MISS and (reason := self.ledger.refusal_of(artifact.url)):
+            return Verdict(Outcome.UNCACHEABLE, Reason(reason))
+        return verdict
+
+    def entry(self, artifact: Artifact) -> Lookup:
+        """Look an HTTP entry up, its body's sha256 included where one is expected."""
+        found = self.http.lookup(
+            artifact.url,
+            self.request_headers(artifact),
+            now=self.now,
+            sha256=artifact.sha256,
+            verified=self.ledger.digest_of,
+        )
+        if found.sha256 and found.body_stat:
+            self.ledger.learn_digest(found.body_path, found.body_stat, found.sha256)
+        return found
+
+    def request_headers(self, artifact: Artifact) -> Mapping[str, str | None]:
+        """Return the headers that the target's pip will send for it, as far as a Vary can name them."""
+        traits = self.target.traits
+        return traits.metadata_headers if artifact.kind is Kind.METADATA else traits.file_headers
+
+    def built_verdict(self, artifact: Artifact) -> Verdict:
+        """Tell whether pip would find a locally built wheel for this sdist."""
+        if self.built_wheel(artifact):
+            return HIT
+        if not wheels.should_cache(artifact.url):
+            return Verdict(Outcome.UNCACHEABLE, Reason.UNVERSIONED_ARCHIVE)
+        return Verdict(Outcome.MISS, Reason.NOT_BUILT)
+
+    def built_wheel(self, artifact: Artifact) -> wheels.BuiltWheel | None:
+        """Return the locally built wheel that pip would take for this sdist."""
+        key = wheels.wheel_key(
+            artifact.url,
+            hash=artifact.link_hash,
+            subdirectory=artifact.subdirectory,
+            interpreter_name=self.target.interpreter_name,
+            interpreter_version=self.target.interpreter_version,
+        )
+        return wheels.find(self.target.cache_dir, key, project=artifact.name, tags=self.target.tags)
+
+    def measured(self, artifact: Artifact) -> Artifact:
+        """Return the artifact with the size and, for a locally built wheel, the file name that the disk tells."""
+        if artifact.kind is Kind.BUILT_WHEEL:
+            wheel = self.built_wheel(artifact)
+            return replace(artifact, filename=wheel.path.name, size=wheel.bytes) if wheel else artifact
+        if artifact.size is not None or not artifact.url.startswith("http"):
+            return artifact
+        return replace(artifact, size=self.entry(artifact).entry.size)
+
+
+def wanted(resolution: Resolution) -> Iterator[Artifact]:
+    """Yield the artifacts that pip will ask for: each resolved file, the wheel built from it, build requirements."""
+    for artifact in resolution.artifacts:
+        yield artifact
+        if artifact.kind is Kind.SDIST and urls.verdict_of(artifact.url, ()) is not LOCAL:
+            pattern = f"{artifact.name}-{artifact.version}-*.whl"
+            yield replace(artifact, kind=Kind.BUILT_WHEEL, filename=pattern, hashes={}, size=None)
+    yield from (one for one in resolution.supporting if one.kind is not Kind.METADATA)
+
+
+def wanted_metadata(resolution: Resolution) -> Iterator[Artifact]:
+    """Yield the `.metadata` files that pip asks for while it resolves (PEP 658)."""
+    yield from (one for one in resolution.supporting if one.kind is Kind.METADATA)
+
+
+def trusted_hosts_of(requirements: RequirementSet, target: Target) -> tuple[str, ...]:
+    """Every host that the input or pip's configuration trusts."""
+    return (*requirements.options.trusted_hosts, *(target.setting("trusted-host") or "").split())

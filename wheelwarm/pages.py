@@ -1,0 +1,106 @@
+"""Index pages, read from pip's cache or asked for again: the links that tell hashes which pip's report leaves out."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from wheelwarm import index_page, urls
+from wheelwarm.cache.format import normalise
+from wheelwarm.errors import FetchError, FormatError
+from wheelwarm.fetcher import Download, only_pip_can
+from wheelwarm.model import Artifact, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from wheelwarm.fetcher import Fetcher
+    from wheelwarm.index_page import Link
+    from wheelwarm.lookup import Shelf
+
+
+class Pages:
+    """The index pages that pip asked for in one resolution."""
+
+    def __init__(self, shelf: Shelf, asked: Iterable[str], fetcher: Fetcher | None = None) -> None:
+        self._shelf = shelf
+        self._fetcher = fetcher
+        self._links: dict[str, Link] = {}
+        self._unread: dict[str, list[str]] = {}
+        for url in asked:
+            if urls.is_page(url):
+                self._unread.setdefault(urls.page_project(url), []).append(url)
+
+    def complete(self, artifacts: Iterable[Artifact], *, fetch: bool = True) -> list[Artifact]:
+        """Return the artifacts with the hashes that their index pages state; those without a page as they are.
+
+        Without `fetch` only pages in the cache count.
+        """
+        artifacts = list(artifacts)
+        self._read({canonicalize_name(artifact.name) for artifact in artifacts}, fetch=fetch)
+        return [self._completed(artifact) for artifact in artifacts]
+
+    def _completed(self, artifact: Artifact) -> Artifact:
+        link = self._links.get(normalise(artifact.url.removesuffix(".metadata")))
+        if link is None:
+            return artifact
+        if artifact.kind is Kind.METADATA:
+            return replace(artifact, hashes=dict(link.core_metadata or {}))
+        return replace(
+            artifact,
+            hashes={**link.hashes, **artifact.hashes},
+            size=link.size if artifact.size is None else artifact.size,
+            link_hash=link.hash_in_key_of(Version(self._shelf.target.pip)),
+        )
+
+    def _read(self, projects: set[str], *, fetch: bool) -> None:
+        """Read the pages of these projects once, from the cache first, the others from the server all at once."""
+        pages = [url for project in projects for url in self._unread.pop(project, ())]
+        absent = [url for url in pages if not self._read_cached(url)]
+        if fetch:
+            for url, body, headers in self._fetch(absent):
+                self._parse(url, body, headers)
+            return
+        for url in absent:
+            self._unread.setdefault(urls.page_project(url), []).append(url)
+
+    def _read_cached(self, url: str) -> bool:
+        """Use the cached page, whatever its freshness: pip has just asked for it."""
+        found = self._shelf.http.lookup(url, self._shelf.target.traits.page_headers, now=self._shelf.now)
+        if found.stored is None:
+            return False
+        return self._parse(url, self._shelf.http.read_body(found), found.stored.headers)
+
+    def _fetch(self, pages: list[str]) -> Iterator[tuple[str, bytes, Mapping[str, str]]]:
+        if self._fetcher is None:
+            return
+        accept = {"Accept": str(self._shelf.target.traits.page_headers["Accept"])}
+        downloads = [
+            Download(name=url, url=url, headers=accept) for url in pages if not only_pip_can(url, self._fetcher.network)
+        ]
+        for download, fetched in self._fetcher.fetch_all(downloads, new_body=self._shelf.http.new_body):
+            if not isinstance(fetched, FetchError):
+                yield download.url, fetched.path.read_bytes(), fetched.headers
+                fetched.path.unlink()
+
+    def _parse(self, url: str, body: bytes, headers: Mapping[str, str]) -> bool:
+        lower = {name.lower(): value for name, value in headers.items()}
+        try:
+            decoded = decode(body, lower.get("content-encoding", ""))
+            page = index_page.parse(decoded, lower.get("content-type") or index_page.content_type_of(decoded), url)
+        except (FormatError, zlib.error):
+            return False
+        self._links.update((normalise(link.url), link) for link in page.links if link.url.startswith("http"))
+        return True
+
+
+def decode(body: bytes, content_encoding: str) -> bytes:
+    """Undo gzip or deflate (RFC 9110, 8.4.1); pip stores a page's body as it was sent."""
+    encoding = content_encoding.strip().lower()
+    if encoding in ("gzip", "x-gzip"):
+        return zlib.decompress(body, 16 + zlib.MAX_WBITS)
+    return zlib.decompress(body) if encoding == "deflate" else body

@@ -1,0 +1,148 @@
+"""What pip printed when it gave up -> one sentence and a hint. Pure.
+
+pip's exit code says only that it failed, so its words are read: on standard error, in its output, and in its log,
+which alone tells why an index page was skipped. Wordings of pip 22.2 to 26.3.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from wheelwarm.errors import ResolveError
+from wheelwarm.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SKIPPED = re.compile(r"Could not fetch URL (?P<url>\S+): (?P<why>.*?)(?: - skipping)?$", re.MULTILINE)
+NO_VERSION = re.compile(r"satisfies the requirement (?P<requirement>.+?) \(from versions: (?P<versions>.*?)\)")
+CONFLICT = re.compile(r"^ERROR: (?P<sentence>Cannot install .* conflicting dependencies\.)", re.MULTILINE)
+CAUSES = re.compile(r"The conflict is caused by:\n(?P<causes>(?:    .*\n?)+)")
+HTTP_ERROR = re.compile(r"HTTP error (?P<status>\d{3}) while getting (?P<url>\S+)")
+MISMATCH = re.compile(
+    r"^ +(?P<what>\S.*?):\n +Expected (?P<algorithm>\w+) (?P<expected>[0-9a-f]+)\n"
+    r"(?: +Expected.*\n)* +Got +(?P<got>[0-9a-f]+)",
+    re.MULTILINE,
+)
+UNPINNED = re.compile(r"(?:Hashes are required in|In) --require-hashes mode, .*:\n(?P<which>(?: {4}.*\n?)+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What one pip left: standard error, standard output, debug log."""
+
+    err: str
+    out: str = ""
+    log: str = ""
+
+
+def explain(words: Words) -> ResolveError:
+    """Say in one sentence why pip failed, and what may help."""
+    for reader in READERS:
+        if error := reader(words):
+            return error
+    return ResolveError(f"pip failed: {first_error(words.err)}", hint="Run pip itself to see more.")
+
+
+def first_error(err: str) -> str:
+    """Return the first line that pip marked as an error, else its last words."""
+    lines = [line.strip() for line in err.splitlines() if line.strip()]
+    marked = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return redact((marked or lines[-1:] or ["it printed nothing"])[0])
+
+
+def hash_mismatch(words: Words) -> ResolveError | None:
+    """Find a body that does not have the hash which the requirements or the index state."""
+    if not (found := MISMATCH.search(words.err)):
+        return None
+    what = redact(found["what"].split("#")[0])
+    return ResolveError(
+        f"The hash of {what} does not match: expected {found['algorithm']} {found['expected']}, got {found['got']}.",
+        hint="If the file was meant to change, update the hash in the requirements; otherwise do not trust it.",
+    )
+
+
+def hashes_missing(words: Words) -> ResolveError | None:
+    """Find what lacks a hash: one requirement with a hash makes pip demand a pin and a hash of all."""
+    if not (found := UNPINNED.search(words.err)):
+        return None
+    which = redact(found["which"].strip().splitlines()[0].split("#")[0].split(" --hash")[0])
+    return ResolveError(
+        f"With hashes in the requirements each one must be pinned and have a hash; {which} is not.",
+        hint="Let a tool such as `pip-compile --generate-hashes` write the file.",
+    )
+
+
+def conflict(words: Words) -> ResolveError | None:
+    """Find requirements that exclude each other."""
+    if not (found := CONFLICT.search(words.err)):
+        return None
+    causes = CAUSES.search(words.out) or CAUSES.search(words.log)
+    details = "; ".join(line.strip() for line in causes["causes"].splitlines()) if causes else ""
+    sentence = found["sentence"].removesuffix(".") + (f": {details}." if details else ".")
+    return ResolveError(redact(sentence), hint="Loosen one of the versions.")
+
+
+def skipped_page(words: Words) -> ResolveError | None:
+    """Find an index that could not be asked, which pip takes for one that has nothing."""
+    if not (wanted := NO_VERSION.search(words.err)):
+        return None
+    project = re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", wanted["requirement"])[0]).lower()
+    for found in SKIPPED.finditer(words.log):
+        if f"/{project}/" in found["url"].lower() + "/" and "404" not in found["why"]:
+            return unreachable(found["url"], found["why"])
+    return None
+
+
+def unreachable(url: str, why: str) -> ResolveError:
+    """Tell refusal, broken trust and silence apart."""
+    url, why = redact(url), redact(why.split(" for url:")[0])
+    if re.search(r"\b(401|403|407)\b", why):
+        return ResolveError(
+            f"The index refused {url} ({why}).",
+            hint="Give credentials as pip takes them: in the index URL, by netrc, or by keyring.",
+        )
+    if re.search(r"ssl|certificate", why, re.IGNORECASE):
+        return ResolveError(
+            f"TLS failed for {url}: {why}.", hint="Give the index's certificate authority by PIP_CERT or pip.conf."
+        )
+    return ResolveError(f"The index cannot be reached at {url}: {why}.", hint="Check the network and the index URL.")
+
+
+def no_distribution(words: Words) -> ResolveError | None:
+    """Find a project or a version that no index has."""
+    if not (found := NO_VERSION.search(words.err)):
+        return None
+    requirement, versions = redact(found["requirement"]), found["versions"]
+    if versions == "none":
+        return ResolveError(
+            f"No distribution for {requirement} was found on the indexes that pip asked.",
+            hint="Check the spelling, the index, and whether it has files for this Python.",
+        )
+    return ResolveError(
+        f"No version satisfies {requirement}; the newest of those found is {versions.split(', ')[-1]}.",
+        hint="Ask for a version that exists for this Python.",
+    )
+
+
+def http_error(words: Words) -> ResolveError | None:
+    """Find a direct URL that the server does not serve."""
+    if not (found := HTTP_ERROR.search(words.err) or HTTP_ERROR.search(words.log)):
+        return None
+    hint = (
+        "Give credentials as pip takes them: in the URL, by netrc, or by keyring."
+        if found["status"] in ("401", "403", "407")
+        else "Check the URL in the requirements."
+    )
+    return ResolveError(f"The server answered {found['status']} for {redact(found['url'])}.", hint=hint)
+
+
+READERS: tuple[Callable[[Words], ResolveError | None], ...] = (
+    hash_mismatch,
+    hashes_missing,
+    conflict,
+    skipped_page,
+    no_distribution,
+    http_error,
+)

@@ -1,0 +1,270 @@
+"""Make every artifact that pip will ask for a hit, and report what was found, done and is there now.
+
+resolve -> look up -> plan -> fetch and build -> store -> look up again. The last look is at the disk: the report
+states what is, not what was tried.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wheelwarm import urls
+from wheelwarm.cache import format as cache_format
+from wheelwarm.completion import Completer
+from wheelwarm.errors import HashMismatchError
+from wheelwarm.fetcher import Fetcher, network_of
+from wheelwarm.filling import EXPECTED_ACTION, Done, Filler, Seed, Step, step_for
+from wheelwarm.ledger import Ledger
+from wheelwarm.lookup import Shelf, trusted_hosts_of, wanted, wanted_metadata
+from wheelwarm.model import Action, Artifact, Kind, Outcome, Reason, Resolution, Row, Summary, Verdict
+from wheelwarm.pages import Pages
+from wheelwarm.resolver import input_digest, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from wheelwarm.model import Observer
+    from wheelwarm.requirements import RequirementSet
+    from wheelwarm.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefetchReport:
+    """What `prefetch` found and did. `metadata` counts the `.metadata` files, before and after."""
+
+    target: Target
+    rows: tuple[Row, ...]
+    metadata: tuple[Summary, Summary]
+    bytes_downloaded: int
+    seconds: float
+    dry_run: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is a hit or local now."""
+        return all(row.final.warm for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to prefetch. `jobs` bounds the connections at once."""
+
+    seed: Seed = Seed.VERIFIED
+    dry_run: bool = False
+    jobs: int = 8
+
+
+def prefetch(
+    requirements: RequirementSet,
+    target: Target,
+    *,
+    options: Options,
+    environ: Mapping[str, str],
+    observer: Observer,
+) -> PrefetchReport:
+    """Warm the target's cache for these requirements.
+
+    Raises ResolveError when pip cannot resolve them, CacheError when the cache cannot be written.
+    """
+    started = time.monotonic()
+    trusted_hosts = trusted_hosts_of(requirements, target)
+    network = network_of(target, environ=environ, trusted_hosts=trusted_hosts, jobs=options.jobs)
+    with (
+        Ledger(target.cache_dir) as ledger,
+        Fetcher(network) as fetcher,
+        tempfile.TemporaryDirectory(prefix="wheelwarm-", ignore_cleanup_errors=True) as folder,
+    ):
+        shelf = Shelf(target, ledger, now=time.time(), trusted_hosts=trusted_hosts)
+        run = _Run(
+            requirements=requirements,
+            shelf=shelf,
+            fetcher=fetcher,
+            environ=environ,
+            scratch=Path(folder),
+            observer=observer,
+            options=options,
+        )
+        rows, metadata = run.carry_out()
+        return PrefetchReport(
+            target=target,
+            rows=rows,
+            metadata=metadata,
+            bytes_downloaded=run.bytes_downloaded,
+            seconds=time.monotonic() - started,
+            dry_run=options.dry_run,
+            warnings=tuple(ledger.warnings),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One prefetch under way: what it works with, and what it has seen so far."""
+
+    requirements: RequirementSet
+    shelf: Shelf
+    fetcher: Fetcher
+    environ: Mapping[str, str]
+    scratch: Path
+    observer: Observer
+    options: Options
+    snapshot: Snapshot = field(init=False)
+    filler: Filler = field(init=False)
+    bytes_downloaded: int = 0
+
+    def __post_init__(self) -> None:
+        self.filler = Filler(
+            self.shelf,
+            self.fetcher,
+            index_arguments=self.requirements.index_arguments(),
+            environ=self.environ,
+            scratch=self.scratch,
+            seed=self.options.seed,
+            observer=self.observer,
+        )
+
+    def carry_out(self) -> tuple[tuple[Row, ...], tuple[Summary, Summary]]:
+        """Return the artifacts' rows, and how many `.metadata` files had each outcome before and after."""
+        self.snapshot = Snapshot.of(self.shelf)
+        self.observer.phase("resolving")
+        resolution = self._completer.complete(self._resolve())
+        artifacts, metadata = list(wanted(resolution)), list(wanted_metadata(resolution))
+        before = {one.identity: self._before(one) for one in (*artifacts, *metadata)}
+        if self.options.dry_run:
+            rows = tuple(planned(one, before[one.identity]) for one in artifacts)
+            summary = Summary.of(before[one.identity] for one in metadata)
+            return rows, (summary, summary)
+        done = self._fill([*artifacts, *metadata])
+        self.shelf.ledger.remember(self._digest, self.shelf.target.identity, resolution)
+        rows = tuple(self._row(one, before[one.identity], done.get(one.identity)) for one in artifacts)
+        summaries = (
+            Summary.of(before[one.identity] for one in metadata),
+            Summary.of(self.shelf.verdict(one) for one in metadata),
+        )
+        return rows, summaries
+
+    @property
+    def _digest(self) -> str:
+        return input_digest(self.requirements, self.shelf.target)
+
+    @property
+    def _completer(self) -> Completer:
+        return Completer(
+            shelf=self.shelf,
+            fetcher=self.fetcher,
+            previous=self.shelf.ledger.recall(self._digest, self.shelf.target.identity),
+            learn_build=None if self.options.dry_run else self.filler.learn_build,
+        )
+
+    def _resolve(self) -> Resolution:
+        """Resolve, a second time after a spoilt entry that made pip fail was removed."""
+        try:
+            return self._resolve_once()
+        except HashMismatchError as error:
+            if not self._evict(error):
+                raise
+            return self._resolve_once()
+
+    def _resolve_once(self) -> Resolution:
+        return resolve(
+            self.requirements,
+            self.shelf.target,
+            environ=self.environ,
+            scratch=Path(tempfile.mkdtemp(dir=self.scratch)),
+            now=self.shelf.now,
+            observer=self.observer,
+        )
+
+    def _evict(self, error: HashMismatchError) -> bool:
+        """Remove the entry whose body pip refused, unless the index itself states that body's hash."""
+        pages = Pages(self.shelf, error.asked, self.fetcher)
+        for artifact in (urls.named(url) for url in error.asked if not urls.is_page(url)):
+            found = self.shelf.http.lookup(artifact.url, self.shelf.request_headers(artifact), now=self.shelf.now)
+            if found.stored is None or self.shelf.http.digest(found) != error.got:
+                continue
+            if pages.complete([artifact])[0].sha256 == error.got:
+                return False
+            self.observer.note(f"Removed a spoilt entry: {artifact.filename} had another hash than the index states.")
+            self.shelf.http.remove(cache_format.key(artifact.url))
+            return True
+        return False
+
+    def _before(self, artifact: Artifact) -> Verdict:
+        return self.snapshot.verdict(artifact, self.shelf)
+
+    def _fill(self, artifacts: Sequence[Artifact]) -> dict[tuple[Kind, str], Done]:
+        """Fetch what is missing, then build; a build may ask for more, which is fetched too."""
+        steps = {one.identity: step_for(one, self.shelf.verdict(one)) for one in artifacts}
+        self.observer.phase("fetching")
+        fetchable = [one for one in artifacts if steps[one.identity] in (Step.FETCH, Step.REVALIDATE)]
+        done = {one.identity: self._note(one, result) for one, result in self.filler.fill(fetchable)}
+        buildable = [one for one in artifacts if steps[one.identity] is Step.BUILD]
+        done |= {one.identity: self._note(one, result) for one, result in self.filler.build(buildable)}
+        return done
+
+    def _note(self, artifact: Artifact, done: Done) -> Done:
+        self.bytes_downloaded += done.size
+        ledger = self.shelf.ledger
+        if done.refusal or ledger.refusal_of(artifact.url):
+            ledger.note_refusal(artifact.url, done.refusal)
+        return done
+
+    def _row(self, artifact: Artifact, before: Verdict, done: Done | None) -> Row:
+        """Look at the disk once more, and say what it holds now."""
+        after = self.shelf.verdict(artifact)
+        artifact = self.shelf.measured(artifact)
+        if done is not None:
+            error = done.error.message if done.error else None
+            return Row(artifact=artifact, before=before, action=done.action, after=after, error=error)
+        if before.warm or not after.warm:
+            action = EXPECTED_ACTION[step_for(artifact, before)]
+            return Row(artifact=artifact, before=before, action=action, after=after)
+        # pip itself fetched it while resolving.
+        revalidated = before.reason is Reason.EXPIRED
+        self.bytes_downloaded += 0 if revalidated else artifact.size or 0
+        action = Action.REVALIDATED if revalidated else Action.DOWNLOADED
+        return Row(artifact=artifact, before=before, action=action, after=after)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the cache held before pip resolved, which itself writes there: keys, and the time by the disk's clock."""
+
+    keys: frozenset[str]
+    taken: float
+
+    @classmethod
+    def of(cls, shelf: Shelf) -> Snapshot:
+        """Take it now. The time is that of a new file in the cache, since that is what later files are compared with."""
+        probe = shelf.http.new_body()
+        try:
+            return cls(frozenset(shelf.http.keys()), probe.stat().st_mtime)
+        finally:
+            probe.unlink()
+
+    def verdict(self, artifact: Artifact, shelf: Shelf) -> Verdict:
+        """Tell what pip would have done then."""
+        now = shelf.verdict(artifact)
+        if artifact.kind is Kind.BUILT_WHEEL or now.outcome in (Outcome.LOCAL, Outcome.UNCACHEABLE):
+            return now
+        if cache_format.key(artifact.url) not in self.keys:
+            return now if now.outcome is Outcome.MISS else Verdict(Outcome.MISS, Reason.ABSENT)
+        entry = shelf.http.entry(cache_format.key(artifact.url))
+        if not self._is_younger(entry.metadata_path):
+            return now
+        return Verdict(Outcome.STALE, Reason.REPLACED if self._is_younger(entry.body_path) else Reason.EXPIRED)
+
+    def _is_younger(self, path: Path) -> bool:
+        try:
+            return path.lstat().st_mtime >= self.taken
+        except OSError:
+            return False
+
+
+def planned(artifact: Artifact, before: Verdict) -> Row:
+    """Make a row of a dry run: what would be done."""
+    return Row(artifact=artifact, before=before, action=EXPECTED_ACTION[step_for(artifact, before)], after=before)

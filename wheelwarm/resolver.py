@@ -1,0 +1,177 @@
+"""RequirementSet + Target -> Resolution: pip decides what the requirements mean, and its report is read here.
+
+`pip install --dry-run --ignore-installed --report` names the chosen files; pip's own log names every URL that it
+looked up in its cache on the way: index pages, `.metadata`, and the build requirements that no report lists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wheelwarm.errors import HashMismatchError, ResolveError
+from wheelwarm.model import Artifact, Kind, Observer, Resolution
+from wheelwarm.pip_errors import MISMATCH, Words, explain
+from wheelwarm.urls import file_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from wheelwarm.requirements import RequirementSet
+    from wheelwarm.target import Completed, Target
+
+# CacheControl's own debug line, the same in every pip since 10; the URL in it is the one behind the cache key.
+LOOKED_UP = re.compile(r'Looking up "([^"\s]+)" in the cache')
+# A relative path behind -r or -c, at the start of a line; URLs and absolute paths are left alone.
+INCLUDE = re.compile(
+    rb"(?P<flag>^\s*(?:-r|-c|--requirement|--constraint)(?:\s*=\s*|\s*))(?P<path>(?![/\\]|[A-Za-z]:|[a-z]+://)\S)",
+    re.MULTILINE,
+)
+# pip settings on which no resolution depends.
+WITHOUT_EFFECT = frozenset(
+    {"cache-dir", "cert", "client-cert", "default-timeout", "disable-pip-version-check", "log", "no-color", "no-input"}
+    | {"progress-bar", "proxy", "quiet", "retries", "timeout", "verbose"}
+)
+STRONG_HASHES = ("sha256", "sha384", "sha512")
+
+
+def resolve(
+    requirements: RequirementSet,
+    target: Target,
+    *,
+    environ: Mapping[str, str],
+    scratch: Path,
+    now: float,
+    observer: Observer,
+) -> Resolution:
+    """Let the target's pip resolve, from fresh index pages.
+
+    Writes pip's report, its log and its temporary files below `scratch`; pip itself writes to the cache meanwhile.
+    Raises HashMismatchError and other ResolveErrors, in pip's words.
+    """
+    report, log = scratch / "report.json", scratch / "pip.log"
+    arguments = ["install", "--dry-run", "--ignore-installed", "--report", str(report)]
+    if target.traits.refresh_package:
+        # pip 26.2 would else choose from index pages that may be ten minutes old.
+        arguments += ["--refresh-package", ":all:"]
+    completed = target.run_pip(
+        [*arguments, *requirements.pip_arguments(spool(requirements, scratch))],
+        # Nothing gets installed, so a wish never to install outside a virtual environment does not apply.
+        environ={**environ, "PIP_REQUIRE_VIRTUALENV": "0"},
+        log=log,
+        scratch=scratch,
+        on_line=lambda line: announce(line, observer),
+    )
+    return read_result(completed, report, log, requirements, now)
+
+
+def input_digest(requirements: RequirementSet, target: Target) -> str:
+    """Tell inputs apart for the ledger: the requirements, and pip's configuration but for what cannot matter."""
+    settings = sorted(
+        f"{name}={value}" for name, value in target.config.items() if name.rpartition(".")[2] not in WITHOUT_EFFECT
+    )
+    return hashlib.sha256("\n".join([requirements.digest, *settings]).encode()).hexdigest()
+
+
+def spool(requirements: RequirementSet, scratch: Path) -> dict[str, Path]:
+    """Write what can be read only once, standard input first of all, to files that pip can read."""
+    copies = {}
+    for number, (name, content) in enumerate(requirements.spooled.items()):
+        copies[name] = scratch / f"spooled-{number}.txt"
+        copies[name].write_bytes(with_absolute_includes(content))
+    return copies
+
+
+def with_absolute_includes(content: bytes) -> bytes:
+    """Point nested `-r` and `-c` to the current directory, since pip would look beside our copy."""
+    here = os.fsencode(f"{Path.cwd()}{os.sep}")
+    return INCLUDE.sub(lambda found: found["flag"] + here + found["path"], content)
+
+
+def announce(line: str, observer: Observer) -> None:
+    """Tell how far pip's resolver is."""
+    words = line.split()
+    if words[:1] == ["Collecting"] and len(words) > 1:
+        observer.phase(f"resolving {words[1].split('#')[0].split('@')[0]}")
+
+
+def read_result(completed: Completed, report: Path, log: Path, requirements: RequirementSet, now: float) -> Resolution:
+    """Turn what pip left behind into a resolution or an error."""
+    asked = asked_urls(log)
+    if completed.code != 0 or not report.exists():
+        raise failure(completed, log, asked)
+    items = json.loads(report.read_text(encoding="utf-8")).get("install", [])
+    fragments = dict(url_fragments(items, requirements))
+    return Resolution(artifacts=tuple(artifact(item, fragments) for item in items), asked=asked, made=now)
+
+
+def failure(completed: Completed, log: Path, asked: tuple[str, ...]) -> ResolveError:
+    """Explain a pip that failed; a hash mismatch carries what is needed to look for a spoilt entry."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    error = explain(Words(completed.err, completed.out, text))
+    if found := MISMATCH.search(completed.err):
+        return HashMismatchError(error.message, hint=error.hint, got=found["got"], asked=asked)
+    return error
+
+
+def asked_urls(log: Path) -> tuple[str, ...]:
+    """Every URL that pip, or a pip which it started, looked up in its cache, in order and once."""
+    if not log.exists():
+        return ()
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        found = (match[1] for line in lines if (match := LOOKED_UP.search(line)))
+        return tuple(dict.fromkeys(found))
+
+
+def artifact(item: Mapping[str, Any], fragments: Mapping[str, str]) -> Artifact:
+    """Read one entry of the installation report (https://pip.pypa.io/en/stable/reference/installation-report/)."""
+    info = item["download_info"]
+    url, hashes = str(info["url"]), archive_hashes(info.get("archive_info", {}))
+    if "vcs_info" in info:
+        url = f"{info['vcs_info']['vcs']}+{url}@{info['vcs_info']['commit_id']}"
+    filename = file_name(url)
+    if item.get("is_direct") and url in fragments:
+        link_hash = fragment_hash(fragments[url])
+    else:
+        link_hash = next(iter(hashes.items()), None)
+    return Artifact(
+        name=str(item["metadata"]["name"]),
+        version=str(item["metadata"]["version"]),
+        filename=filename,
+        kind=Kind.WHEEL if filename.endswith(".whl") else Kind.SDIST,
+        url=url,
+        hashes=hashes,
+        link_hash=link_hash,
+        subdirectory=info.get("subdirectory"),
+        direct=bool(item.get("is_direct")),
+    )
+
+
+def archive_hashes(info: Mapping[str, Any]) -> dict[str, str]:
+    """Read the hashes of an `archive_info`; before pip 23.0 it had one, as `hash`: `sha256=...`."""
+    if hashes := info.get("hashes"):
+        return {str(name): str(value) for name, value in hashes.items()}
+    algorithm, equals, digest = str(info.get("hash") or "").partition("=")
+    return {algorithm: digest} if equals else {}
+
+
+def url_fragments(items: Iterable[Mapping[str, Any]], requirements: RequirementSet) -> Iterator[tuple[str, str]]:
+    """Yield direct URLs with their fragments: from the input, and from `name @ URL` among the dependencies."""
+    dependencies = (str(text) for item in items for text in item["metadata"].get("requires_dist", ()))
+    from_dependencies = (text.split(";")[0].partition("@")[2].strip() for text in dependencies if "@" in text)
+    for url in (*requirements.direct_urls, *from_dependencies):
+        bare, _, fragment = url.partition("#")
+        yield bare, fragment
+
+
+def fragment_hash(fragment: str) -> tuple[str, str] | None:
+    """Return the hash in a URL's fragment, `sha256=…`, which pip's wheel cache then puts into its key."""
+    for part in fragment.split("&"):
+        algorithm, equals, digest = part.partition("=")
+        if equals and algorithm in ("md5", "sha1", "sha224", *STRONG_HASHES):
+            return algorithm, digest
+    return None

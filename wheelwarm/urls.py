@@ -1,0 +1,90 @@
+"""What a URL alone tells: the file behind it, whether pip would cache it, whether its host is trusted. Pure."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+from wheelwarm.model import LOCAL, Artifact, Kind, Outcome, Reason, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".tar")
+VCS_SCHEMES = ("git", "hg", "svn", "bzr")
+
+
+def file_name(url: str) -> str:
+    """Return the last part of a URL's path."""
+    return unquote(PurePosixPath(urlsplit(url).path).name)
+
+
+def is_artifact(url: str) -> bool:
+    """Tell whether a URL is a wheel's or an sdist's."""
+    return file_name(url).endswith((".whl", *SDIST_SUFFIXES))
+
+
+def is_metadata(url: str) -> bool:
+    """Tell whether a URL is an artifact's `.metadata` file (PEP 658)."""
+    return url.endswith(".metadata") and is_artifact(url.removesuffix(".metadata"))
+
+
+def page_project(url: str) -> str:
+    """Return the project an index page is of, by the last part of its path (PEP 503), normalised."""
+    return canonicalize_name(file_name(url.rstrip("/")))
+
+
+def artifact_at(url: str) -> Artifact:
+    """Name an artifact by its URL alone; hashes have to come from elsewhere."""
+    filename = file_name(url)
+    kind = Kind.WHEEL if filename.endswith(".whl") else Kind.SDIST
+    try:
+        name, version = parse_wheel_filename(filename)[:2] if kind is Kind.WHEEL else parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return Artifact(name=filename, version="", filename=filename, kind=kind, url=url)
+    return Artifact(name=str(name), version=str(version), filename=filename, kind=kind, url=url)
+
+
+def metadata_at(url: str) -> Artifact:
+    """Name a `.metadata` file by its URL."""
+    of = artifact_at(url.removesuffix(".metadata"))
+    return Artifact(name=of.name, version=of.version, filename=f"{of.filename}.metadata", kind=Kind.METADATA, url=url)
+
+
+def is_page(url: str) -> bool:
+    """Tell whether a URL that pip asked for is an index page's: neither an artifact's nor a `.metadata` file's."""
+    return not is_artifact(url) and not is_metadata(url)
+
+
+def named(url: str) -> Artifact:
+    """Name the artifact or `.metadata` file at a URL."""
+    return metadata_at(url) if is_metadata(url) else artifact_at(url)
+
+
+def is_trusted(url: str, trusted_hosts: Sequence[str]) -> bool:
+    """Tell whether `--trusted-host` names the URL's host: with any port, or with just this one."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    names = {host, f"{host}:{parts.port}", f"[{host}]", f"[{host}]:{parts.port}"}
+    return any(trusted.lower() in names for trusted in trusted_hosts)
+
+
+def verdict_of(url: str, trusted_hosts: Sequence[str]) -> Verdict | None:
+    """Return what the URL alone decides: local, version control, plain http from a host that nobody vouched for."""
+    scheme = urlsplit(url).scheme.lower()
+    if scheme == "file":
+        return LOCAL
+    if scheme.partition("+")[0] in VCS_SCHEMES:
+        return Verdict(Outcome.UNCACHEABLE, Reason.VCS)
+    if scheme == "http" and not is_trusted(url, trusted_hosts):
+        return Verdict(Outcome.UNCACHEABLE, Reason.INSECURE_ORIGIN)
+    return None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import json
 import math
+import subprocess
 from contextlib import contextmanager
 from dataclasses import replace
 from email.utils import formatdate
@@ -21,11 +24,13 @@ from urllib3 import HTTPResponse
 from tests import strategies
 from tests.strategies import NOW
 from wheelwarm.cache import freshness
-from wheelwarm.cache.format import dumps, normalise
+from wheelwarm.cache.format import dumps, normalise, vary
 from wheelwarm.model import HIT, Outcome, Reason, StoredResponse, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.conftest import PipOf
 
 URL = "https://files.example/a.whl"
 DATE = formatdate(NOW, usegmt=True)
@@ -207,3 +212,76 @@ def test_a_seed_keeps_what_is_true_of_the_body() -> None:
     kept = {name: told[name] for name in ("content-type", "Content-Length", "ETag", "Last-Modified")}
     added = {"Date": DATE, "Cache-Control": "max-age=60", "X-Wheelwarm-Seed": "sha256=00"}
     assert seeded == kept | added
+
+
+JUDGED_BY_PIP = """
+import json, sys, types
+from pip._vendor.cachecontrol import controller, cache, serialize
+from pip._vendor.requests import Request
+from pip._vendor.urllib3 import HTTPResponse
+
+def attempt(function):
+    try:
+        return function()
+    except (AssertionError, TypeError, ValueError):
+        return None
+
+def judge(headers, sent, now, entry):
+    controller.time = types.SimpleNamespace(time=lambda: now)
+    request = Request("GET", sys.argv[1], headers=sent).prepare()
+    kept = cache.DictCache({sys.argv[1]: bytes.fromhex(entry)})
+    served = attempt(lambda: bool(controller.CacheController(kept).cached_request(request)))
+    empty = cache.DictCache()
+    response = HTTPResponse(b"", headers=headers, status=200, preload_content=False)
+    attempt(lambda: controller.CacheController(empty).cache_response(request, response, b""))
+    return served, empty.get(sys.argv[1]) is not None
+
+print(json.dumps([judge(*case) for case in json.load(sys.stdin)]))
+"""
+
+
+def many_cases() -> Iterator[tuple[dict[str, str], dict[str, str], int]]:
+    """Yield response headers, request headers and clocks in every combination."""
+    choices: dict[str, list[str | None]] = {
+        "Date": [None, DATE, "yesterday"],
+        "Cache-Control": [
+            None,
+            "max-age=60",
+            "max-age=0",
+            "max-age=x",
+            "Max-Age=60",
+            "public, max-age = 9",
+            "no-store",
+        ],
+        "Expires": [None, "", "0", formatdate(NOW + 30)],
+        "ETag": [None, '"e"'],
+        "Vary": [None, "*", "Accept-Encoding"],
+    }
+    for values in itertools.product(*choices.values()):
+        headers = {name: value for name, value in zip(choices, values, strict=True) if value is not None}
+        for asks in ({}, {"Cache-Control": "max-age=0"}, {"Cache-Control": "max-age=20, min-fresh=5"}):
+            for now in (NOW - 50, NOW + 14, NOW + 29, NOW + 60):
+                yield headers, {"Accept-Encoding": "identity"} | asks, now
+
+
+@pytest.mark.parametrize(
+    "version", ["22.2", "26.3", *(pytest.param(v, marks=pytest.mark.pip_matrix) for v in ("23.3.2", "24.3.1", "25.3"))]
+)
+def test_served_and_stored_as_the_pips_own_copy_does(pip_of: PipOf, version: str) -> None:
+    """Each pip carries its own CacheControl; on every combination of headers ours is its answer."""
+    cases = list(many_cases())
+    stored = [StoredResponse(status=200, headers=headers, vary=vary(headers, sent)) for headers, sent, _ in cases]
+    process = subprocess.run(
+        [pip_of(version).python, "-c", JUDGED_BY_PIP, normalise(URL)],
+        input=json.dumps([[*case, dumps(one).hex()] for case, one in zip(cases, stored, strict=True)]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for (headers, sent, now), one, (served, kept) in zip(cases, stored, json.loads(process.stdout), strict=True):
+        verdict = freshness.judge(one, sent, now)
+        assert (verdict == HIT, verdict.reason is Reason.UNREADABLE) == (served is True, served is None), (
+            headers,
+            sent,
+        )
+        assert (freshness.storable(200, headers, sent) is None) == kept, (headers, sent)

@@ -18,7 +18,7 @@ from wheelwarm.resolver import input_digest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from wheelwarm.model import Artifact, Observer
+    from wheelwarm.model import Observer
     from wheelwarm.requirements import RequirementSet
     from wheelwarm.target import Target
 
@@ -51,7 +51,9 @@ def check(
     started, now = time.monotonic(), time.time()
     with Ledger(target.cache_dir) as ledger:
         shelf = Shelf(target, ledger, now=now, trusted_hosts=trusted_hosts_of(requirements, target))
-        resolution = _asked(requirements, shelf, environ, observer) if ask_index else _remembered(requirements, shelf)
+        resolution = (
+            _asked(requirements, shelf, environ, observer) if ask_index else _remembered(requirements, shelf, environ)
+        )
         return CheckReport(
             target=target,
             rows=tuple(_rows(resolution, shelf)),
@@ -63,10 +65,11 @@ def check(
         )
 
 
-def _remembered(requirements: RequirementSet, shelf: Shelf) -> Resolution:
+def _remembered(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str]) -> Resolution:
     """Take the last resolution of the same input, else the input's own pins and URLs."""
-    remembered = shelf.ledger.recall(input_digest(requirements, shelf.target), shelf.target.identity)
-    resolution = remembered or resolve_pins(requirements, shelf)
+    target = shelf.target
+    remembered = shelf.ledger.recall(input_digest(requirements, target), target.identity)
+    resolution = remembered or resolve_pins(requirements, shelf, default_index=lambda: target.default_index(environ))
     if resolution is None:
         raise ResolveError(
             "No earlier run has resolved these requirements for this Python, and they are not all exact pins or URLs.",
@@ -99,13 +102,16 @@ def _asked(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str
 
 
 def _rows(resolution: Resolution, shelf: Shelf) -> Iterator[Row]:
-    """Yield a row for each artifact that `pip install` would ask for: no sdist whose wheel was built here."""
+    """Yield a row for each artifact that `pip install` would ask for.
+
+    An sdist whose wheel was built here is not asked for, and when all are built, nor are their build requirements.
+    """
     artifacts = list(wanted(resolution))
-    built = {one.url for one in artifacts if one.kind is Kind.BUILT_WHEEL and shelf.verdict(one).warm}
+    verdicts = {one.identity: shelf.verdict(one) for one in artifacts}
+    builds = [one for one in artifacts if one.kind is Kind.BUILT_WHEEL]
+    unasked = {one.url for one in builds if verdicts[one.identity].warm}
+    if len(unasked) == len(builds):
+        unasked.update(resolution.build_requests)
     for artifact in artifacts:
-        if not _is_behind(artifact, built):
-            yield Row(artifact=shelf.measured(artifact), before=shelf.verdict(artifact))
-
-
-def _is_behind(artifact: Artifact, built: set[str]) -> bool:
-    return artifact.kind is Kind.SDIST and artifact.url in built
+        if artifact.kind is Kind.BUILT_WHEEL or artifact.url not in unasked:
+            yield Row(artifact=shelf.measured(artifact), before=verdicts[artifact.identity])

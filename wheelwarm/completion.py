@@ -34,7 +34,8 @@ class Completer:
 
     def complete(self, resolution: Resolution) -> Resolution:
         """Add what pip's report leaves out: build requirements, `.metadata` files, and the hashes of their links."""
-        asked = resolution.asked + tuple(self._build_requests(resolution))
+        for_builds = tuple(self._build_requests(resolution))
+        asked = resolution.asked + for_builds
         resolved = {normalise(one.url) for one in resolution.artifacts if one.url.startswith("http")}
         others = [urls.named(url) for url in asked if url not in resolved and not urls.is_page(url)]
         pages = Pages(self.shelf, asked, self.fetcher)
@@ -43,6 +44,7 @@ class Completer:
             artifacts=tuple(self._link_hash(one, pages) for one in resolution.artifacts),
             supporting=tuple(self._hashed(others, pages)),
             asked=asked,
+            build_requests=resolution.build_requests + for_builds,
         )
 
     def _build_requests(self, resolution: Resolution) -> Iterator[str]:
@@ -55,7 +57,7 @@ class Completer:
             if normalise(sdist.url) in resolution.asked:
                 continue
             if previous and sdist.url in remembered:
-                yield from (url for url in previous.asked if url not in resolution.asked)
+                yield from (url for url in previous.build_requests if url not in resolution.asked)
             elif self.learn_build:
                 yield from (url for url in self.learn_build(sdist) if url not in resolution.asked)
 

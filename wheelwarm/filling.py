@@ -22,7 +22,7 @@ from wheelwarm.fetcher import Download, Fetched, only_pip_can
 from wheelwarm.model import Action, Artifact, Kind, Outcome, Reason, StoredResponse, Verdict
 from wheelwarm.pip_errors import Words, explain
 from wheelwarm.redaction import redact
-from wheelwarm.resolver import STRONG_HASHES, asked_urls
+from wheelwarm.resolver import STRONG_HASHES, read_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -292,7 +292,7 @@ class PipRun:
     @property
     def asked(self) -> tuple[str, ...]:
         """Every URL that this pip looked up in its cache."""
-        return asked_urls(self.log)
+        return read_log(self.log).urls
 
     def log_text(self) -> str:
         """Pip's debug log."""

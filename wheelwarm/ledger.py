@@ -80,6 +80,7 @@ class Ledger:
         content = json.dumps(
             {
                 "asked": resolution.asked,
+                "build_requests": resolution.build_requests,
                 "artifacts": [dump(one) for one in resolution.artifacts],
                 "supporting": [dump(one) for one in resolution.supporting],
             }
@@ -90,28 +91,34 @@ class Ledger:
 
     def recall(self, digest: str, target: str) -> Resolution | None:
         """Return the last resolution of this input for this target."""
-        row = self._one("SELECT made, content FROM resolution WHERE input = ? AND target = ?", (digest, target))
-        if row is None:
-            return None
+        rows = self._all("SELECT made, content FROM resolution WHERE input = ? AND target = ?", (digest, target))
+        return next((found for row in rows if (found := self._parse(*row))), None)
+
+    def recall_all(self, target: str) -> list[Resolution]:
+        """Return the last resolution of every input for this target, the newest first."""
+        rows = self._all("SELECT made, content FROM resolution WHERE target = ? ORDER BY made DESC", (target,))
+        return [found for row in rows if (found := self._parse(*row))]
+
+    def _parse(self, made: float, text: str) -> Resolution | None:
         try:
-            content = json.loads(row[1])
+            content = json.loads(text)
             return Resolution(
                 artifacts=tuple(load(fields) for fields in content["artifacts"]),
                 supporting=tuple(load(fields) for fields in content["supporting"]),
                 asked=tuple(content["asked"]),
-                made=row[0],
+                build_requests=tuple(content["build_requests"]),
+                made=made,
                 source="ledger",
             )
         except (ValueError, KeyError, TypeError) as exc:
-            self.warnings.append(f"The ledger's memory of this input cannot be read ({exc!r}).")
+            self.warnings.append(f"The ledger's memory of a resolution cannot be read ({exc!r}).")
             return None
 
     def digest_of(self, path: Path, stat: os.stat_result) -> str | None:
         """Return the sha256 computed for this file earlier, if size, time and inode say that it is the same file."""
         relative = self._relative(path)
-        row = self._bodies.get(relative) or self._one(
-            "SELECT size, mtime_ns, inode, sha256 FROM body WHERE path = ?", (relative,)
-        )
+        rows = self._all("SELECT size, mtime_ns, inode, sha256 FROM body WHERE path = ?", (relative,))
+        row = self._bodies.get(relative) or next(iter(rows), None)
         if row is None or tuple(row[:3]) != (stat.st_size, stat.st_mtime_ns, stat.st_ino):
             return None
         return str(row[3])
@@ -122,8 +129,8 @@ class Ledger:
 
     def refusal_of(self, url: str) -> str | None:
         """Return why the server's last response for this URL may not be stored; None if it may, or is not known."""
-        row = self._one("SELECT reason FROM refusal WHERE url = ?", (url,))
-        return str(row[0]) if row else None
+        rows = self._all("SELECT reason FROM refusal WHERE url = ?", (url,))
+        return next((str(reason) for (reason,) in rows), None)
 
     def note_refusal(self, url: str, reason: str | None) -> None:
         """Keep the server's word on storing this URL, or forget it with None."""
@@ -180,14 +187,14 @@ class Ledger:
         except (OSError, sqlite3.Error):
             return None
 
-    def _one(self, query: str, values: Sequence[object]) -> Any:
+    def _all(self, query: str, values: Sequence[object]) -> list[Any]:
         if self._connection is None:
-            return None
+            return []
         try:
-            return self._connection.execute(query, values).fetchone()
+            return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as exc:
             self.warnings.append(f"The ledger {self.path} cannot be read: {exc}.")
-            return None
+            return []
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """One short transaction; a failure becomes a warning."""

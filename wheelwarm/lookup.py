@@ -38,6 +38,8 @@ class Shelf:
 
     def verdict(self, artifact: Artifact) -> Verdict:
         """Tell what pip would do for this artifact now."""
+        if not artifact.url:
+            return Verdict(Outcome.MISS, Reason.NO_INDEX_PAGE)
         if (known := urls.verdict_of(artifact.url, self.trusted_hosts)) is not None:
             return known
         if artifact.kind is Kind.BUILT_WHEEL:

@@ -164,6 +164,7 @@ class Resolution:
     """What the requirements stand for, for one target.
 
     `asked` is every URL that pip looked up in its cache on the way (index pages, `.metadata`, build requirements);
+    `build_requests` are those among them that only building an sdist needed;
     `supporting` are the artifacts and `.metadata` files among those that are not in `artifacts`, with their hashes.
     `made` is in seconds since the epoch, UTC; `source` says who resolved: `pip`, the `ledger` as it remembers
     an earlier run, or the `pins` themselves.
@@ -171,6 +172,7 @@ class Resolution:
 
     artifacts: tuple[Artifact, ...]
     asked: tuple[str, ...] = ()
+    build_requests: tuple[str, ...] = ()
     supporting: tuple[Artifact, ...] = ()
     made: float
     source: str = "pip"

@@ -30,6 +30,7 @@ class Pages:
         self._shelf = shelf
         self._fetcher = fetcher
         self._links: dict[str, Link] = {}
+        self._by_project: dict[str, list[Link]] = {}
         self._unread: dict[str, list[str]] = {}
         for url in asked:
             if urls.is_page(url):
@@ -43,6 +44,11 @@ class Pages:
         artifacts = list(artifacts)
         self._read({canonicalize_name(artifact.name) for artifact in artifacts}, fetch=fetch)
         return [self._completed(artifact) for artifact in artifacts]
+
+    def cached_links(self, project: str) -> list[Link]:
+        """Return what the cached pages of a project (its normalised name) offer."""
+        self._read({project}, fetch=False)
+        return self._by_project.get(project, [])
 
     def _completed(self, artifact: Artifact) -> Artifact:
         link = self._links.get(normalise(artifact.url.removesuffix(".metadata")))
@@ -94,7 +100,9 @@ class Pages:
             page = index_page.parse(decoded, lower.get("content-type") or index_page.content_type_of(decoded), url)
         except (FormatError, zlib.error):
             return False
-        self._links.update((normalise(link.url), link) for link in page.links if link.url.startswith("http"))
+        links = [link for link in page.links if link.url.startswith("http")]
+        self._links.update((normalise(link.url), link) for link in links)
+        self._by_project.setdefault(urls.page_project(url), []).extend(links)
         return True
 
 

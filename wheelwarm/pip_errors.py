@@ -7,6 +7,7 @@ which alone tells why an index page was skipped. Wordings of pip 22.2 to 26.3.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import ResolveError

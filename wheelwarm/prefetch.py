@@ -232,14 +232,14 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the cache held before pip resolved, which itself writes there: keys, and the time by the disk's clock."""
+    """What the cache held before pip resolved, which itself writes there: its keys, and the time by its clock."""
 
     keys: frozenset[str]
     taken: float
 
     @classmethod
     def of(cls, shelf: Shelf) -> Snapshot:
-        """Take it now. The time is that of a new file in the cache, since that is what later files are compared with."""
+        """Take it now. The time is a new file's in the cache, since later files are compared with it."""
         probe = shelf.http.new_body()
         try:
             return cls(frozenset(shelf.http.keys()), probe.stat().st_mtime)

@@ -164,7 +164,7 @@ class FileReader:
         moved = False
         for number, line in logical_lines(text):
             include = self._parse(line, place(source, number)).include
-            if include and not _SCHEME.match(include[0]):
+            if include and not _SCHEME.match(include[0]) and not Path(include[0]).is_absolute():
                 flag = "-c" if include[1] else "-r"
                 line, moved = f"{flag} {shlex.quote(str(_absolute(Path(include[0]), folder)))}", True
             lines[number - 1] = line

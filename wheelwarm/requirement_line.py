@@ -29,9 +29,8 @@ _VCS_SCHEMES = frozenset(
     for transport in transports.split()
 )
 _URL_SCHEMES = _VCS_SCHEMES | {"http", "https", "file", "ftp"}
-_ARCHIVES = (
-    *(".zip", ".whl", ".tar", ".tgz", ".tbz", ".txz", ".tlz"),
-    *(".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"),
+_ARCHIVES = frozenset(
+    [".zip", ".whl", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"],
 )
 _EXTRAS = re.compile(r"(.+?)\s*\[[^\]]+\]")
 _EGG = re.compile(r"[#&]egg=[^&]")
@@ -165,7 +164,7 @@ def _marker(text: str) -> Marker:
 
 def _path_of(text: str, place: str) -> Path | None:
     """Return the path that pip would take the text for, if any: a folder, or whatever ends like an archive."""
-    archive_like = _without_extras(text).lower().endswith(_ARCHIVES)
+    archive_like = _has_archive_suffix(_without_extras(text))
     if not archive_like and not _looks_like_path(text):
         return None
     path = _absolute(_without_extras(text))
@@ -175,6 +174,11 @@ def _path_of(text: str, place: str) -> Path | None:
     if not archive_like or (not path.is_file() and _names_url(text)):
         return None
     return path
+
+
+def _has_archive_suffix(path: str) -> bool:
+    stem, suffix = os.path.splitext(os.path.normpath(path))  # noqa: PTH122 - Path.suffix finds one in `..zip`
+    return (".tar" if stem.lower().endswith(".tar") else "") + suffix.lower() in _ARCHIVES
 
 
 def _names_url(text: str) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from wheelwarm.requirement_text import ParsedLine
 
+_Options = tuple[tuple[str, str], ...]
 _NO_OPTIONS = IndexOptions()
 _SELECTING = {
     "--no-binary": "no_binary",
@@ -138,7 +139,7 @@ class _Reading:
         self.reader = reader
         self.options = IndexOptions().merged(options)
         self.lines: list[RequirementLine] = []
-        self._record: list[tuple[bool, str]] = []
+        self._record: list[tuple[bool, str, _Options]] = []
 
     def add_files(self, names: Iterable[str], *, constraint: bool) -> None:
         for name in names:
@@ -159,20 +160,24 @@ class _Reading:
 
     def add_editables(self, editables: Iterable[str]) -> None:
         for text in editables:
-            self._add(replace(_line(text, parse_editable(text)), editable=True), text=f"-e {text}")
+            line = replace(_line(text, parse_editable(text)), editable=True)
+            self._add(line, options=(("--editable", text),))
 
     def digest(self, given: IndexOptions) -> str:
         record = {
             "options": [redact(word) for word in given.arguments()],
-            "lines": [(constraint, redact(text)) for constraint, text in self._record],
+            "lines": [
+                (constraint, redact(text), [(name, redact(value)) for name, value in options])
+                for constraint, text, options in self._record
+            ],
             "remote": [redact(url) for url in self.reader.remote_files],
             "local": [_local_digests(line.path) for line in self.lines if line.path],
         }
         return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
-    def _add(self, line: RequirementLine, *, text: str = "") -> None:
+    def _add(self, line: RequirementLine, *, options: _Options = ()) -> None:
         self.lines.append(line)
-        self._record.append((line.constraint, text or line.text))
+        self._record.append((line.constraint, "" if line.editable else line.text.strip(), options))
 
     def _add_line(self, line: FileLine) -> None:
         self._select(line.parsed)
@@ -180,9 +185,9 @@ class _Reading:
             return
         if line.parsed.requirement is None:
             self.options = self.options.merged(_line_options(line))
-            self._record.append((line.constraint, line.parsed.text))
+            self._record.append((line.constraint, "", line.parsed.options))
             return
-        self._add(_requirement_line(line, line.parsed.requirement), text=line.parsed.text)
+        self._add(_requirement_line(line, line.parsed.requirement), options=line.parsed.options)
 
     def _select(self, parsed: ParsedLine) -> None:
         # pip acts on these while it splits the line, so they count even behind a requirement.

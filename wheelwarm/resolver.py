@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ INCLUDE = re.compile(
     rb"(?P<flag>^\s*(?:-r|-c|--requirement|--constraint)(?:\s*=\s*|\s*))(?P<path>(?![/\\]|[A-Za-z]:|[a-z]+://)\S)",
     re.MULTILINE,
 )
+# "Installing build dependencies: started", and "backend dependencies" for those that a backend asks for itself.
+BUILD_STAGE = re.compile(r"Installing (?:build|backend) dependencies: (started|finished)")
 # pip settings on which no resolution depends.
 WITHOUT_EFFECT = frozenset(
     {"cache-dir", "cert", "client-cert", "default-timeout", "disable-pip-version-check", "log", "no-color", "no-input"}
@@ -101,12 +104,17 @@ def announce(line: str, observer: Observer) -> None:
 
 def read_result(completed: Completed, report: Path, log: Path, requirements: RequirementSet, now: float) -> Resolution:
     """Turn what pip left behind into a resolution or an error."""
-    asked = asked_urls(log)
+    asked = read_log(log)
     if completed.code != 0 or not report.exists():
-        raise failure(completed, log, asked)
+        raise failure(completed, log, asked.urls)
     items = json.loads(report.read_text(encoding="utf-8")).get("install", [])
     fragments = dict(url_fragments(items, requirements))
-    return Resolution(artifacts=tuple(artifact(item, fragments) for item in items), asked=asked, made=now)
+    return Resolution(
+        artifacts=tuple(artifact(item, fragments) for item in items),
+        asked=asked.urls,
+        build_requests=asked.by_builds,
+        made=now,
+    )
 
 
 def failure(completed: Completed, log: Path, asked: tuple[str, ...]) -> ResolveError:
@@ -118,13 +126,30 @@ def failure(completed: Completed, log: Path, asked: tuple[str, ...]) -> ResolveE
     return error
 
 
-def asked_urls(log: Path) -> tuple[str, ...]:
-    """Every URL that pip, or a pip which it started, looked up in its cache, in order and once."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The URLs that pip, and the pips it started, looked up in their cache: in order, each once.
+
+    `by_builds` are those looked up only while build requirements were installed.
+    """
+
+    urls: tuple[str, ...] = ()
+    by_builds: tuple[str, ...] = ()
+
+
+def read_log(log: Path) -> Asked:
+    """Read a debug log of pip, to which the pips that it started for builds have written too."""
     if not log.exists():
-        return ()
+        return Asked()
+    urls: dict[str, bool] = {}
+    building = False
     with log.open(encoding="utf-8", errors="replace") as lines:
-        found = (match[1] for line in lines if (match := LOOKED_UP.search(line)))
-        return tuple(dict.fromkeys(found))
+        for line in lines:
+            if found := LOOKED_UP.search(line):
+                urls[found[1]] = building and urls.get(found[1], True)
+            elif found := BUILD_STAGE.search(line):
+                building = found[1] == "started"
+    return Asked(tuple(urls), tuple(url for url, by_build in urls.items() if by_build))
 
 
 def artifact(item: Mapping[str, Any], fragments: Mapping[str, str]) -> Artifact:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -77,6 +78,12 @@ class Target:
             if (value := self.config.get(f"{section}.{name}")) is not None:
                 return value
         return None
+
+    def default_index(self, environ: Mapping[str, str]) -> str:
+        """Ask this target's pip which index it uses when none is configured; its help is the only place that tells."""
+        shown = run([*self.pip_command, "download", "--help"], environ=pip_environment(environ)).out
+        found = re.search(r"\(default\s+(https?://[^\s)]+)\)", shown)
+        return found[1] if found else ""
 
     def run_pip(
         self,

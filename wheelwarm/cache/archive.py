@@ -87,7 +87,10 @@ def zip_members(window: Window) -> Iterator[ZipMember]:
 
 
 def read_zip_member(window: Window, member: ZipMember, *, limit: int) -> bytes:
-    """Return the first `limit` bytes of a member's content; its checksum is not looked at. Raises FormatError."""
+    """Return the start of a member's content, unchecked; `limit` bounds what is read and what that inflates to.
+
+    Raises FormatError for a member that is broken, encrypted or compressed in an unusual way.
+    """
     fields = window.unpack(_LOCAL, member.offset, b"PK\3\4")
     start = member.offset + _LOCAL.size + fields[-2] + fields[-1]
     data = window.read(start, min(member.compressed, limit))

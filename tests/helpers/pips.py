@@ -47,6 +47,7 @@ _FOREIGN_NAMES = frozenset(
         "VIRTUAL_ENV",
         "NO_COLOR",
         "FORCE_COLOR",
+        "PYTHONDONTWRITEBYTECODE",  # or each run of a pip would compile it anew: 1 to 2 seconds
         "PYTHONHOME",
         "PYTHONPATH",
         "PYTHONWARNINGS",
@@ -144,22 +145,14 @@ def fetch_pip(version: str) -> Path:
     wheel = pip_store() / f"pip-{version}-py3-none-any.whl"
     if wheel.exists():
         return wheel
-    wheel.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=wheel.parent) as folder:
-        process = subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, f"pip=={version}"],
-            env=_MACHINE,
-            check=False,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TIMEOUT,
-        )
-        if process.returncode:
-            reason = process.stderr.strip().splitlines()[-1:] or ["pip download failed"]
-            pytest.skip(f"pip {version} cannot be had here: {reason[0]}")
-        # Several workers may come here at once: the last one wins, and all have the same bytes.
-        (Path(folder) / wheel.name).replace(wheel)
+    try:
+        wheel.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=wheel.parent) as folder:
+            _download_pip(version, folder)
+            # Several workers may come here at once: the last one wins, and all have the same bytes.
+            (Path(folder) / wheel.name).replace(wheel)
+    except OSError as error:
+        pytest.skip(f"pip {version} cannot be had here: {error}")
     return wheel
 
 
@@ -178,6 +171,21 @@ def interpreters() -> Mapping[str, Path]:
         if version and version.startswith("3.") and version != "{}.{}".format(*sys.version_info):
             found.setdefault(version, python)
     return dict(sorted(found.items(), key=lambda item: int(item[0].removeprefix("3."))))
+
+
+def _download_pip(version: str, folder: str) -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, f"pip=={version}"],
+        env=_MACHINE,
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=_TIMEOUT,
+    )
+    if process.returncode:
+        reason = process.stderr.strip().splitlines()[-1:] or ["pip download failed"]
+        pytest.skip(f"pip {version} cannot be had here: {reason[0]}")
 
 
 def _is_foreign(name: str) -> bool:

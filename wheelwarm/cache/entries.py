@@ -144,10 +144,9 @@ def _read_embedded(entry: Entry) -> Entry:
 
 
 def _read_metadata(file: BinaryIO) -> bytes:
-    data = file.read(MAX_METADATA + 1)
-    if len(data) > MAX_METADATA:
+    if os.fstat(file.fileno()).st_size - file.tell() > MAX_METADATA:
         raise FormatError("the metadata is larger than any response's headers")
-    return data
+    return file.read()
 
 
 def _open(path: Path) -> BinaryIO:

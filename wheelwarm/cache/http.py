@@ -48,8 +48,8 @@ _HINTS = {
 class Lookup:
     """What pip would find for a URL.
 
-    `url` is where permanent redirects in the cache led, and `entry` what is there; an entry behind a redirect that is
-    no hit shows no stored response, since nothing asked of the first URL could refresh it.
+    `url` is where permanent redirects in the cache led, and `entry` what is there; an entry behind a redirect that pip
+    would not serve shows no stored response, since nothing asked of the first URL could refresh it.
     `sha256` is the body's, where it was asked for.
     """
 

@@ -32,7 +32,7 @@ _URL_SCHEMES = _VCS_SCHEMES | {"http", "https", "file", "ftp"}
 _ARCHIVES = frozenset(
     [".zip", ".whl", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"],
 )
-_EXTRAS = re.compile(r"(.+?)\s*\[[^\]]+\]")
+_EXTRAS = re.compile(r"(.+)\[[^\]]+\]")
 _EGG = re.compile(r"[#&]egg=[^&]")
 _OPERATORS = ("~=", "==", "!=", "<=", ">=", "<", ">")
 
@@ -164,20 +164,20 @@ def _marker(text: str) -> Marker:
 
 def _path_of(text: str, place: str) -> Path | None:
     """Return the path that pip would take the text for, if any: a folder, or whatever ends like an archive."""
-    archive_like = _has_archive_suffix(_without_extras(text))
-    if not archive_like and not _looks_like_path(text):
+    if not _looks_like_path(text) and not _has_archive_suffix(_without_extras(text)):
         return None
-    path = _absolute(_without_extras(text))
+    written = _without_extras(str(_absolute(text)))
+    path = Path(written)
     if _looks_like_path(text) and path.is_dir():
         _check_project(path, text, place)
         return path
-    if not archive_like or (not path.is_file() and _names_url(text)):
+    if not _has_archive_suffix(written) or (not path.is_file() and _names_url(text)):
         return None
     return path
 
 
 def _has_archive_suffix(path: str) -> bool:
-    stem, suffix = os.path.splitext(os.path.normpath(path))  # noqa: PTH122 - Path.suffix finds one in `..zip`
+    stem, suffix = os.path.splitext(path)  # noqa: PTH122 - Path.suffix finds one in `..zip`
     return (".tar" if stem.lower().endswith(".tar") else "") + suffix.lower() in _ARCHIVES
 
 
@@ -199,7 +199,7 @@ def _looks_like_path(text: str) -> bool:
 
 def _without_extras(text: str) -> str:
     match = _EXTRAS.fullmatch(text) if text.endswith("]") else None
-    return match[1] if match else text
+    return match[1].rstrip() if match else text
 
 
 def _absolute(path: str) -> Path:

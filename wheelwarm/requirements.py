@@ -149,19 +149,19 @@ class _Reading:
     def add_arguments(self, arguments: Iterable[str]) -> None:
         for text in filter(str.strip, arguments):
             _refuse_forgotten_flag(text)
-            self._add(_line(text, parse(text)))
+            self._add(_line(text, parse(text)), text)
 
     def add_groups(self, groups: Iterable[str]) -> None:
         for group in groups:
             path, requirements = read_group(group)
             for requirement in requirements:
                 parts = Parts(requirement, requirement.url, requirement.marker)
-                self._add(replace(_line(str(requirement), parts), source=path))
+                self._add(replace(_line(str(requirement), parts), source=path), str(requirement))
 
     def add_editables(self, editables: Iterable[str]) -> None:
         for text in editables:
             line = replace(_line(text, parse_editable(text)), editable=True)
-            self._add(line, options=(("--editable", text),))
+            self._add(line, "", options=(("--editable", text),))
 
     def digest(self, given: IndexOptions) -> str:
         record = {
@@ -175,9 +175,9 @@ class _Reading:
         }
         return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
-    def _add(self, line: RequirementLine, *, options: _Options = ()) -> None:
+    def _add(self, line: RequirementLine, text: str, *, options: _Options = ()) -> None:
         self.lines.append(line)
-        self._record.append((line.constraint, "" if line.editable else line.text.strip(), options))
+        self._record.append((line.constraint, text.strip(), options))
 
     def _add_line(self, line: FileLine) -> None:
         self._select(line.parsed)
@@ -187,7 +187,8 @@ class _Reading:
             self.options = self.options.merged(_line_options(line))
             self._record.append((line.constraint, "", line.parsed.options))
             return
-        self._add(_requirement_line(line, line.parsed.requirement), options=line.parsed.options)
+        found = _requirement_line(line, line.parsed.requirement)
+        self._add(found, line.parsed.arguments, options=line.parsed.options)
 
     def _select(self, parsed: ParsedLine) -> None:
         # pip acts on these while it splits the line, so they count even behind a requirement.

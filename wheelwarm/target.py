@@ -102,7 +102,8 @@ class Target:
         env = pip_environment(environ)
         env.update(TMPDIR=str(scratch), TMP=str(scratch), TEMP=str(scratch), PIP_CACHE_DIR=str(self.cache_dir))
         if log:
-            env["PIP_LOG"] = str(log)
+            # Without -v, or -q, pip keeps CacheControl's own lines out of every log.
+            env |= {"PIP_LOG": str(log), "PIP_VERBOSE": "1"}
         return run([*self.pip_command, *arguments], environ=env, on_line=on_line)
 
 

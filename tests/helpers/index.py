@@ -114,13 +114,13 @@ class Index:
         `requires_python` is a wheel's own unless given; `yanked` the reason, maybe empty; `hashes` and `metadata` say
         whether the page has the sha256 and the file a `.metadata` beside it, by default as the whole index does.
         """
-        core = metadata_of(path) if path.suffix == ".whl" else None
+        core = _metadata_of(path)
         self._store(
             File(
                 filename=path.name,
                 project=canonicalize_name(project) if project else _project_of(path.name),
-                body=path.read_bytes(),
-                metadata=core if _or_default(metadata, self._settings.metadata) else None,
+                content=Resource(path.read_bytes()),
+                metadata=Resource(core) if core and _or_default(metadata, self._settings.metadata) else None,
                 requires_python=requires_python or _requires_python(core),
                 yanked=yanked,
                 hashed=_or_default(hashes, self._settings.hashes),
@@ -130,9 +130,7 @@ class Index:
 
     def replace(self, filename: str, path: Path) -> None:
         """Serve the bytes of another file at the same URL; the page lists their hash. Last-Modified moves by a day."""
-        old = self._files[filename]
-        metadata = metadata_of(path) if old.metadata is not None else None
-        self._store(replace(old, body=path.read_bytes(), metadata=metadata, modified=old.modified + 86400))
+        self._store(self._files[filename].replaced(path.read_bytes(), _metadata_of(path)))
 
     def put(self, path: str, body: bytes, *, content_type: str = "application/octet-stream") -> str:
         """Serve any bytes at a path of one's own choice, in place of what may stand there, and return the URL."""
@@ -238,9 +236,7 @@ class Index:
         file = self._files.get(name.removesuffix(_METADATA))
         if file is None:
             return None
-        if not name.endswith(_METADATA):
-            return Resource(file.body, "application/octet-stream", file.modified)
-        return Resource(file.metadata, "application/octet-stream", file.modified) if file.metadata else None
+        return file.metadata if name.endswith(_METADATA) else file.content
 
     def _page_resource(self, project: str, accept: str | None) -> Resource | None:
         links = [
@@ -345,6 +341,10 @@ def _project_of(filename: str) -> str:
     if filename.endswith(".whl"):
         return parse_wheel_filename(filename)[0]
     return parse_sdist_filename(filename)[0]
+
+
+def _metadata_of(path: Path) -> bytes | None:
+    return metadata_of(path) if path.suffix == ".whl" else None
 
 
 def _requires_python(metadata: bytes | None) -> str | None:

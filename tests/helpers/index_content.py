@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -88,18 +89,23 @@ def redirect(status: int, location: str) -> Fault:
     return Fault(status=status, headers={"Location": location})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resource:
-    """Bytes at a path; `modified` in seconds since the epoch."""
+    """Bytes at a path; `modified` in seconds since the epoch. Without slots, so that the hash is counted just once."""
 
     body: bytes
-    content_type: str
+    content_type: str = "application/octet-stream"
     modified: int = _ADDED
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of the body, in hex."""
+        return hashlib.sha256(self.body).hexdigest()
 
     def headers(self, profile: Headers) -> dict[str, str]:
         """Return the headers of a 200, `profile` over Content-Type and Date, with the placeholders filled in."""
         own = {
-            "{etag}": f'"{hashlib.sha256(self.body).hexdigest()[:32]}"',
+            "{etag}": f'"{self.sha256[:32]}"',
             "{last_modified}": formatdate(self.modified, usegmt=True),
         }
         wanted = {"Content-Type": self.content_type, "Date": formatdate(usegmt=True), **profile}
@@ -112,23 +118,28 @@ class File:
 
     filename: str
     project: str
-    body: bytes
-    metadata: bytes | None
+    content: Resource
+    metadata: Resource | None
     requires_python: str | None
     yanked: str | None
     hashed: bool
-    modified: int = _ADDED
+
+    def replaced(self, body: bytes, metadata: bytes | None) -> File:
+        """Return it with other bytes, a day later; `metadata` counts only where there was some."""
+        modified = self.content.modified + 86400
+        beside = Resource(metadata, modified=modified) if self.metadata and metadata else None
+        return replace(self, content=Resource(body, modified=modified), metadata=beside)
 
     def link(self, url: str) -> Link:
         """Return its line on the index page."""
         return Link(
             filename=self.filename,
             url=url,
-            size=len(self.body),
-            sha256=hashlib.sha256(self.body).hexdigest() if self.hashed else None,
+            size=len(self.content.body),
+            sha256=self.content.sha256 if self.hashed else None,
             requires_python=self.requires_python,
             yanked=self.yanked,
-            metadata_sha256=hashlib.sha256(self.metadata).hexdigest() if self.metadata else None,
+            metadata_sha256=self.metadata.sha256 if self.metadata else None,
         )
 
 

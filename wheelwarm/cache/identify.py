@@ -135,7 +135,7 @@ def _unfold(lines: Iterable[str]) -> tuple[str, ...]:
 def _fold(tags: Sequence[str]) -> str:
     """Fold tags into the compressed set of a file name, sorted (PEP 425); empty where no one set stands for them.
 
-    auditwheel kept another order until 2025: of 967 recent wheels, 56 had one that nothing in the wheel tells.
+    Some builders keep another order: of 967 recent wheels, 56 had one that nothing in the wheel tells.
     """
     columns = [sorted(set(column)) for column in zip(*(tag.split("-") for tag in tags), strict=True)]
     if not columns or prod(map(len, columns)) != len(tags):

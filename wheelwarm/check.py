@@ -96,7 +96,9 @@ def _asked(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str
             requirements, target, environ=environ, scratch=Path(folder), now=shelf.now, observer=observer
         )
         previous = shelf.ledger.recall(digest, target.identity)
-        resolution = Completer(shelf=shelf, fetcher=fetcher, previous=previous).complete(resolution)
+        resolution = Completer(
+            shelf=shelf, fetcher=fetcher, previous=previous, requirement_hashes=requirements.hashes
+        ).complete(resolution)
     shelf.ledger.remember(digest, target.identity, resolution)
     return resolution
 

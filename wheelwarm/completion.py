@@ -24,27 +24,59 @@ if TYPE_CHECKING:
 class Completer:
     """Completes resolutions for one target. `previous` is the ledger's memory of the same input.
 
+    `requirement_hashes` are the (algorithm, digest) pairs that the requirements state by `--hash`.
+
     `learn_build` runs pip on an sdist to see what building it asks for; None where no code may run.
     """
 
     shelf: Shelf
     fetcher: Fetcher
     previous: Resolution | None = None
+    requirement_hashes: frozenset[tuple[str, str]] = frozenset()
     learn_build: Callable[[Artifact], tuple[str, ...]] | None = None
 
     def complete(self, resolution: Resolution) -> Resolution:
-        """Add what pip's report leaves out: build requirements, `.metadata` files, and the hashes of their links."""
+        """Add what pip's report leaves out, and take out the hashes that pip computed from bodies it had just fetched.
+
+        What is to be checked against must come from elsewhere: an index page, or the requirements.
+        """
         for_builds = tuple(self._build_requests(resolution))
         asked = resolution.asked + for_builds
         resolved = {normalise(one.url) for one in resolution.artifacts if one.url.startswith("http")}
         others = [urls.named(url) for url in asked if url not in resolved and not urls.is_page(url)]
-        pages = Pages(self.shelf, asked, self.fetcher)
+        by_name = [one for one in resolution.artifacts if not one.direct and one.url.startswith("http")]
+        stated = {one.url: one for one in self._stated([*by_name, *others], Pages(self.shelf, asked, self.fetcher))}
         return replace(
             resolution,
-            artifacts=tuple(self._link_hash(one, pages) for one in resolution.artifacts),
-            supporting=tuple(self._hashed(others, pages)),
+            artifacts=tuple(stated.get(one.url) or self._vouched(one) for one in resolution.artifacts),
+            supporting=tuple(stated[one.url] for one in others),
             asked=asked,
             build_requests=resolution.build_requests + for_builds,
+        )
+
+    def _stated(self, artifacts: Sequence[Artifact], pages: Pages) -> Iterator[Artifact]:
+        """Yield the artifacts with the hashes of their links.
+
+        They come from a cached page, from memory if that is a hit now, from the server, else from the requirements.
+        """
+        known = {one.url: one for one in (*self.previous.artifacts, *self.previous.supporting)} if self.previous else {}
+        unknown = []
+        for artifact, found in zip(artifacts, pages.complete(artifacts, fetch=False), strict=True):
+            remembered = known.get(artifact.url)
+            if found is not None:
+                yield found
+            elif remembered is not None and remembered.hashes and self.shelf.verdict(remembered).warm:
+                yield remembered
+            else:
+                unknown.append(artifact)
+        for artifact, found in zip(unknown, pages.complete(unknown), strict=True):
+            yield found or self._vouched(artifact)
+
+    def _vouched(self, artifact: Artifact) -> Artifact:
+        """Keep only the hashes that the requirements state: in the URL's fragment, or by `--hash`."""
+        stated = {*self.requirement_hashes, *([artifact.link_hash] if artifact.direct else [])}
+        return replace(
+            artifact, hashes={name: value for name, value in artifact.hashes.items() if (name, value) in stated}
         )
 
     def _build_requests(self, resolution: Resolution) -> Iterator[str]:
@@ -60,23 +92,3 @@ class Completer:
                 yield from (url for url in previous.build_requests if url not in resolution.asked)
             elif self.learn_build:
                 yield from (url for url in self.learn_build(sdist) if url not in resolution.asked)
-
-    def _link_hash(self, artifact: Artifact, pages: Pages) -> Artifact:
-        """Only a page tells which hash an sdist's link had; pip's report may state one that it computed itself."""
-        if artifact.kind is not Kind.SDIST or artifact.direct or not artifact.url.startswith("http"):
-            return artifact
-        return pages.complete([artifact])[0]
-
-    def _hashed(self, others: Sequence[Artifact], pages: Pages) -> Iterator[Artifact]:
-        """Yield the artifacts with their hashes: from a cached page, from memory if that is a hit, from the server."""
-        known = {one.url: one for one in self.previous.supporting} if self.previous else {}
-        unknown = []
-        for artifact in pages.complete(others, fetch=False):
-            remembered = known.get(artifact.url)
-            if artifact.hashes:
-                yield artifact
-            elif remembered is not None and remembered.hashes and self.shelf.verdict(remembered).warm:
-                yield remembered
-            else:
-                unknown.append(artifact)
-        yield from pages.complete(unknown)

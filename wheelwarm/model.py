@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from wheelwarm.errors import WheelwarmError
+
 
 class Outcome(StrEnum):
     """What pip would do with the cache for one artifact."""
@@ -182,14 +184,14 @@ class Resolution:
 class Row:
     """One artifact in a report: what was found, what was done, what is there now.
 
-    `check` leaves `action` and `after` out; `error` is the sentence that explains a failed action.
+    `check` leaves `action` and `after` out; `error` explains a failed action.
     """
 
     artifact: Artifact
     before: Verdict
     action: Action | None = None
     after: Verdict | None = None
-    error: str | None = None
+    error: WheelwarmError | None = None
 
     @property
     def final(self) -> Verdict:

@@ -16,7 +16,7 @@ from wheelwarm.fetcher import Download, only_pip_can
 from wheelwarm.model import Artifact, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from wheelwarm.fetcher import Fetcher
     from wheelwarm.index_page import Link
@@ -36,12 +36,11 @@ class Pages:
             if urls.is_page(url):
                 self._unread.setdefault(urls.page_project(url), []).append(url)
 
-    def complete(self, artifacts: Iterable[Artifact], *, fetch: bool = True) -> list[Artifact]:
-        """Return the artifacts with the hashes that their index pages state; those without a page as they are.
+    def complete(self, artifacts: Sequence[Artifact], *, fetch: bool = True) -> list[Artifact | None]:
+        """Return the artifacts with the hashes that their index pages state, None for each that no page lists.
 
         Without `fetch` only pages in the cache count.
         """
-        artifacts = list(artifacts)
         self._read({canonicalize_name(artifact.name) for artifact in artifacts}, fetch=fetch)
         return [self._completed(artifact) for artifact in artifacts]
 
@@ -50,15 +49,15 @@ class Pages:
         self._read({project}, fetch=False)
         return self._by_project.get(project, [])
 
-    def _completed(self, artifact: Artifact) -> Artifact:
+    def _completed(self, artifact: Artifact) -> Artifact | None:
         link = self._links.get(normalise(artifact.url.removesuffix(".metadata")))
         if link is None:
-            return artifact
+            return None
         if artifact.kind is Kind.METADATA:
             return replace(artifact, hashes=dict(link.core_metadata or {}))
         return replace(
             artifact,
-            hashes={**link.hashes, **artifact.hashes},
+            hashes=dict(link.hashes),
             size=link.size if artifact.size is None else artifact.size,
             link_hash=link.hash_in_key_of(Version(self._shelf.target.pip)),
         )

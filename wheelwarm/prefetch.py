@@ -157,6 +157,7 @@ class _Run:
             shelf=self.shelf,
             fetcher=self.fetcher,
             previous=self.shelf.ledger.recall(self._digest, self.shelf.target.identity),
+            requirement_hashes=self.requirements.hashes,
             learn_build=None if self.options.dry_run else self.filler.learn_build,
         )
 
@@ -186,7 +187,8 @@ class _Run:
             found = self.shelf.http.lookup(artifact.url, self.shelf.request_headers(artifact), now=self.shelf.now)
             if found.stored is None or self.shelf.http.digest(found) != error.got:
                 continue
-            if pages.complete([artifact])[0].sha256 == error.got:
+            (listed,) = pages.complete([artifact])
+            if listed is not None and listed.sha256 == error.got:
                 return False
             self.observer.note(f"Removed a spoilt entry: {artifact.filename} had another hash than the index states.")
             self.shelf.http.remove(cache_format.key(artifact.url))
@@ -218,8 +220,7 @@ class _Run:
         after = self.shelf.verdict(artifact)
         artifact = self.shelf.measured(artifact)
         if done is not None:
-            error = done.error.message if done.error else None
-            return Row(artifact=artifact, before=before, action=done.action, after=after, error=error)
+            return Row(artifact=artifact, before=before, action=done.action, after=after, error=done.error)
         if before.warm or not after.warm:
             action = EXPECTED_ACTION[step_for(artifact, before)]
             return Row(artifact=artifact, before=before, action=action, after=after)

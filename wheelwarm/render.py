@@ -245,7 +245,7 @@ def error_data(error: WheelwarmError) -> dict[str, str]:
 
 def row_errors(rows: Iterable[Row]) -> list[dict[str, str]]:
     """Return what failed for single artifacts, for JSON."""
-    return [{"code": "fetch", "message": redact(row.error), "hint": ""} for row in rows if row.error]
+    return [error_data(row.error) for row in rows if row.error]
 
 
 def print_error(error: WheelwarmError) -> None:
@@ -261,7 +261,9 @@ def print_notes(warnings: Iterable[str], rows: Iterable[Row] = ()) -> None:
     console = stderr()
     for row in rows:
         if row.error:
-            console.print(Text.assemble(("failed: ", "bold red"), redact(row.error)))
+            console.print(Text.assemble(("failed: ", "bold red"), redact(row.error.message)))
+            if row.error.hint:
+                console.print(Text.assemble(("hint: ", "bold"), redact(row.error.hint)))
     for warning in warnings:
         console.print(Text.assemble(("warning: ", "bold yellow"), redact(warning)))
 

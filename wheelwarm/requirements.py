@@ -67,6 +67,12 @@ class RequirementSet:
         """The URLs that requirements and constraints name, in order, local ones included."""
         return tuple(line.url for line in self.lines if line.url)
 
+    @property
+    def hashes(self) -> frozenset[tuple[str, str]]:
+        """Every (algorithm, digest) that a requirement states by `--hash`."""
+        stated = (text.partition(":") for line in self.lines for text in line.hashes)
+        return frozenset((name, digest) for name, _, digest in stated)
+
     def pip_arguments(self, spooled: Mapping[str, Path] | None = None) -> list[str]:
         """Return what `pip install` is to be given: everything as it was asked for, so that pip reads the files itself.
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wheelwarm.errors import HashMismatchError, ResolveError
@@ -21,17 +19,13 @@ from wheelwarm.urls import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from wheelwarm.requirements import RequirementSet
     from wheelwarm.target import Completed, Target
 
 # CacheControl's own debug line, the same in every pip since 10; the URL in it is the one behind the cache key.
 LOOKED_UP = re.compile(r'Looking up "([^"\s]+)" in the cache')
-# A relative path behind -r or -c, at the start of a line; URLs and absolute paths are left alone.
-INCLUDE = re.compile(
-    rb"(?P<flag>^\s*(?:-r|-c|--requirement|--constraint)(?:\s*=\s*|\s*))(?P<path>(?![/\\]|[A-Za-z]:|[a-z]+://)\S)",
-    re.MULTILINE,
-)
 # "Installing build dependencies: started", and "backend dependencies" for those that a backend asks for itself.
 BUILD_STAGE = re.compile(r"Installing (?:build|backend) dependencies: (started|finished)")
 # pip settings on which no resolution depends.
@@ -85,14 +79,8 @@ def spool(requirements: RequirementSet, scratch: Path) -> dict[str, Path]:
     copies = {}
     for number, (name, content) in enumerate(requirements.spooled.items()):
         copies[name] = scratch / f"spooled-{number}.txt"
-        copies[name].write_bytes(with_absolute_includes(content))
+        copies[name].write_bytes(content)
     return copies
-
-
-def with_absolute_includes(content: bytes) -> bytes:
-    """Point nested `-r` and `-c` to the current directory, since pip would look beside our copy."""
-    here = os.fsencode(f"{Path.cwd()}{os.sep}")
-    return INCLUDE.sub(lambda found: found["flag"] + here + found["path"], content)
 
 
 def announce(line: str, observer: Observer) -> None:
@@ -159,10 +147,7 @@ def artifact(item: Mapping[str, Any], fragments: Mapping[str, str]) -> Artifact:
     if "vcs_info" in info:
         url = f"{info['vcs_info']['vcs']}+{url}@{info['vcs_info']['commit_id']}"
     filename = file_name(url)
-    if item.get("is_direct") and url in fragments:
-        link_hash = fragment_hash(fragments[url])
-    else:
-        link_hash = next(iter(hashes.items()), None)
+    direct = bool(item.get("is_direct"))
     return Artifact(
         name=str(item["metadata"]["name"]),
         version=str(item["metadata"]["version"]),
@@ -170,9 +155,9 @@ def artifact(item: Mapping[str, Any], fragments: Mapping[str, str]) -> Artifact:
         kind=Kind.WHEEL if filename.endswith(".whl") else Kind.SDIST,
         url=url,
         hashes=hashes,
-        link_hash=link_hash,
+        link_hash=fragment_hash(fragments.get(bare(url), "")) if direct else next(iter(hashes.items()), None),
         subdirectory=info.get("subdirectory"),
-        direct=bool(item.get("is_direct")),
+        direct=direct,
     )
 
 
@@ -189,8 +174,12 @@ def url_fragments(items: Iterable[Mapping[str, Any]], requirements: RequirementS
     dependencies = (str(text) for item in items for text in item["metadata"].get("requires_dist", ()))
     from_dependencies = (text.split(";")[0].partition("@")[2].strip() for text in dependencies if "@" in text)
     for url in (*requirements.direct_urls, *from_dependencies):
-        bare, _, fragment = url.partition("#")
-        yield bare, fragment
+        yield bare(url), url.partition("#")[2]
+
+
+def bare(url: str) -> str:
+    """Return a URL as pip's report has it: without fragment and credentials."""
+    return re.sub(r"^(\w[\w+.-]*://)[^/@]*@", r"\1", url.partition("#")[0])
 
 
 def fragment_hash(fragment: str) -> tuple[str, str] | None:

@@ -1,0 +1,1 @@
+"""A real index, real pips, made artifacts."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wheelwarm import wire
 from wheelwarm.errors import ResolveError
 from wheelwarm.ledger import Ledger
 from wheelwarm.lookup import Shelf, trusted_hosts_of, wanted, wanted_metadata
@@ -50,7 +51,13 @@ def check(
     """
     started, now = time.monotonic(), time.time()
     with Ledger(target.cache_dir) as ledger:
-        shelf = Shelf(target, ledger, now=now, trusted_hosts=trusted_hosts_of(requirements, target))
+        shelf = Shelf(
+            target,
+            ledger,
+            now=now,
+            trusted_hosts=trusted_hosts_of(requirements, target),
+            learn_headers=lambda: wire.file_headers(target, environ),
+        )
         resolution = (
             _asked(requirements, shelf, environ, observer) if ask_index else _remembered(requirements, shelf, environ)
         )

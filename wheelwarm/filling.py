@@ -159,7 +159,7 @@ class Filler:
                 yield artifact, Done(action=Action.FAILED, error=result)
 
     def _download(self, artifact: Artifact, found: Lookup) -> Download:
-        headers = known_headers(self._shelf.request_headers(artifact))
+        headers = known_headers(self._shelf.request_headers())
         if found.stored is not None and step_for(artifact, found.verdict) is Step.REVALIDATE:
             headers |= freshness.conditional_headers(found.stored)
         hash_ = strong_hash(artifact) or ("sha256", "")
@@ -178,7 +178,7 @@ class Filler:
     def _store(self, artifact: Artifact, fetched: Fetched) -> Done:
         """Store a body that has the expected hash: as pip would, or seeded, or not at all if the server forbids it."""
         check_hash(artifact, fetched)
-        headers = self._shelf.request_headers(artifact)
+        headers = self._shelf.request_headers()
         response = StoredResponse(
             status=fetched.status,
             headers=fetched.headers,
@@ -203,7 +203,7 @@ class Filler:
         """After a 304: the headers that pip would keep, or a seeded lifetime where those would not keep it fresh."""
         if found.stored is None:
             raise FetchError(f"The server answered 304 for {redact(artifact.url)} though nothing was stored.")
-        headers = self._shelf.request_headers(artifact)
+        headers = self._shelf.request_headers()
         response = freshness.revalidated(found.stored, fetched.headers, headers)
         digest = self._shelf.http.digest(found)
         if not self._stays_fresh(response, headers) and self._may_seed(artifact, digest):

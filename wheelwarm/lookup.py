@@ -14,7 +14,7 @@ from wheelwarm.cache.http import HttpCache
 from wheelwarm.model import HIT, LOCAL, Artifact, Kind, Outcome, Reason, Resolution, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wheelwarm.cache.http import Lookup
     from wheelwarm.ledger import Ledger
@@ -25,16 +25,27 @@ if TYPE_CHECKING:
 class Shelf:
     """One target's cache, with what is known about it: answers what pip would find.
 
-    `now` is in seconds since the epoch, UTC; `trusted_hosts` are those whose plain http pip caches.
+    `now` is in seconds since the epoch, UTC; `trusted_hosts` are those whose plain http pip caches. `learn_headers`
+    asks pip what it sends; it is called when a Vary names a header that the pip's version does not fix.
     """
 
-    def __init__(self, target: Target, ledger: Ledger, *, now: float, trusted_hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        target: Target,
+        ledger: Ledger,
+        *,
+        now: float,
+        trusted_hosts: Sequence[str] = (),
+        learn_headers: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         traits = target.traits
         self.target = target
         self.ledger = ledger
         self.now = now
         self.trusted_hosts = tuple(trusted_hosts)
         self.http = HttpCache(target.cache_dir, layout=traits.layout, inherits_permissions=traits.inherits_permissions)
+        self._headers: dict[str, str | None] = dict(traits.file_headers)
+        self._learn_headers = learn_headers
 
     def verdict(self, artifact: Artifact) -> Verdict:
         """Tell what pip would do for this artifact now."""
@@ -51,21 +62,33 @@ class Shelf:
 
     def entry(self, artifact: Artifact) -> Lookup:
         """Look an HTTP entry up, its body's sha256 included where one is expected."""
-        found = self.http.lookup(
-            artifact.url,
-            self.request_headers(artifact),
-            now=self.now,
-            sha256=artifact.sha256,
-            verified=self.ledger.digest_of,
-        )
+        found = self._look_up(artifact)
+        if found.verdict.reason is Reason.VARY_MISMATCH and self._varies_by_unknown(found):
+            self._headers |= self._learn_headers()
+            found = self._look_up(artifact)
         if found.sha256 and found.body_stat:
             self.ledger.learn_digest(found.body_path, found.body_stat, found.sha256)
         return found
 
-    def request_headers(self, artifact: Artifact) -> Mapping[str, str | None]:
-        """Return the headers that the target's pip will send for it, as far as a Vary can name them."""
-        traits = self.target.traits
-        return traits.metadata_headers if artifact.kind is Kind.METADATA else traits.file_headers
+    def request_headers(self) -> Mapping[str, str | None]:
+        """Return the headers that the target's pip will send for a file, as far as they are known.
+
+        They are the same for wheels, sdists and `.metadata` files.
+        """
+        return self._headers
+
+    def _look_up(self, artifact: Artifact) -> Lookup:
+        return self.http.lookup(
+            artifact.url,
+            self._headers,
+            now=self.now,
+            sha256=artifact.sha256,
+            verified=self.ledger.digest_of,
+        )
+
+    def _varies_by_unknown(self, found: Lookup) -> bool:
+        known = {name.lower() for name in self._headers}
+        return found.stored is not None and any(name.lower() not in known for name in found.stored.vary)
 
     def built_verdict(self, artifact: Artifact) -> Verdict:
         """Tell whether pip would find a locally built wheel for this sdist."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelwarm import urls
+from wheelwarm import urls, wire
 from wheelwarm.cache import format as cache_format
 from wheelwarm.completion import Completer
 from wheelwarm.errors import HashMismatchError
@@ -79,7 +79,13 @@ def prefetch(
         Fetcher(network) as fetcher,
         tempfile.TemporaryDirectory(prefix="wheelwarm-", ignore_cleanup_errors=True) as folder,
     ):
-        shelf = Shelf(target, ledger, now=time.time(), trusted_hosts=trusted_hosts)
+        shelf = Shelf(
+            target,
+            ledger,
+            now=time.time(),
+            trusted_hosts=trusted_hosts,
+            learn_headers=lambda: wire.file_headers(target, environ),
+        )
         run = _Run(
             requirements=requirements,
             shelf=shelf,
@@ -184,7 +190,7 @@ class _Run:
         """Remove the entry whose body pip refused, unless the index itself states that body's hash."""
         pages = Pages(self.shelf, error.asked, self.fetcher)
         for artifact in (urls.named(url) for url in error.asked if not urls.is_page(url)):
-            found = self.shelf.http.lookup(artifact.url, self.shelf.request_headers(artifact), now=self.shelf.now)
+            found = self.shelf.http.lookup(artifact.url, self.shelf.request_headers(), now=self.shelf.now)
             if found.stored is None or self.shelf.http.digest(found) != error.got:
                 continue
             (listed,) = pages.complete([artifact])

@@ -1,37 +1,27 @@
-"""Reports -> tables and JSON; progress while they are made. The only user of rich.
-
-Standard output gets the answer, standard error the rest. Text from the cache or the network is never markup, and rich
-strips its control characters.
-"""
+"""The reports of prefetch and check: one row an artifact."""
 
 from __future__ import annotations
 
-import json
-import sys
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from wheelwarm.model import Outcome, Silent, Summary
+from wheelwarm.model import Outcome, Summary
 from wheelwarm.redaction import redact
+from wheelwarm.render import count_text, error_data, size_text, stderr, stdout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from rich.progress import Progress, TaskID
+    from rich.console import Console
 
     from wheelwarm.check import CheckReport
-    from wheelwarm.errors import WheelwarmError
-    from wheelwarm.model import Observer, Row, Verdict
+    from wheelwarm.model import Row, Verdict
     from wheelwarm.prefetch import PrefetchReport
     from wheelwarm.target import Target
 
-ENVELOPE_VERSION = 1
-UNLIMITED_WIDTH = 10_000
 STYLES = {
     Outcome.HIT: "green",
     Outcome.LOCAL: "green",
@@ -39,19 +29,6 @@ STYLES = {
     Outcome.MISS: "red",
     Outcome.UNCACHEABLE: "magenta",
 }
-
-
-def stdout() -> Console:
-    """Return the console of the answer; in a pipe lines are as long as they need to be."""
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
-    if not console.is_terminal and "COLUMNS" not in console._environ:
-        console.width = UNLIMITED_WIDTH
-    return console
-
-
-def stderr() -> Console:
-    """Return the console of progress, notes and errors."""
-    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
 def prefetch_table(report: PrefetchReport) -> None:
@@ -146,22 +123,6 @@ def source_text(report: CheckReport) -> str:
     }.get(report.source, f"asked from the index {when}")
 
 
-def count_text(number: int, singular: str, plural: str = "") -> str:
-    """Write a number with its noun in the right form."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
-
-
-def size_text(size: int) -> str:
-    """Write bytes as pip does: powers of 1000, `kB` and `MB`."""
-    if size > 1000 * 1000:
-        return f"{size / 1000 / 1000:.1f} MB"
-    if size > 10 * 1000:
-        return f"{size // 1000} kB"
-    if size > 1000:
-        return f"{size / 1000:.1f} kB"
-    return count_text(size, "byte")
-
-
 def prefetch_data(report: PrefetchReport) -> dict[str, Any]:
     """Return `data` of `prefetch --json`."""
     return {
@@ -232,102 +193,16 @@ def summary_data(summary: Summary) -> dict[str, int]:
     }
 
 
-def print_json(command: str, status: str, data: Mapping[str, Any], errors: Sequence[Mapping[str, str]]) -> None:
-    """Print the one envelope of all commands."""
-    envelope = {"wheelwarm": ENVELOPE_VERSION, "command": command, "status": status, "data": data, "errors": errors}
-    sys.stdout.write(json.dumps(envelope, indent=2) + "\n")
-
-
-def error_data(error: WheelwarmError) -> dict[str, str]:
-    """Return an error for JSON."""
-    return {"code": error.code, "message": redact(error.message), "hint": redact(error.hint)}
-
-
 def row_errors(rows: Iterable[Row]) -> list[dict[str, str]]:
     """Return what failed for single artifacts, for JSON."""
     return [error_data(row.error) for row in rows if row.error]
 
 
-def print_error(error: WheelwarmError) -> None:
-    """Print one sentence and a hint on standard error."""
-    console = stderr()
-    console.print(Text.assemble(("error: ", "bold red"), redact(error.message)))
-    if error.hint:
-        console.print(Text.assemble(("hint: ", "bold"), redact(error.hint)))
-
-
-def print_notes(warnings: Iterable[str], rows: Iterable[Row] = ()) -> None:
-    """Print warnings, and why single artifacts failed, on standard error."""
+def print_failures(rows: Iterable[Row]) -> None:
+    """Print on standard error why single artifacts failed."""
     console = stderr()
     for row in rows:
         if row.error:
             console.print(Text.assemble(("failed: ", "bold red"), redact(row.error.message)))
             if row.error.hint:
                 console.print(Text.assemble(("hint: ", "bold"), redact(row.error.hint)))
-    for warning in warnings:
-        console.print(Text.assemble(("warning: ", "bold yellow"), redact(warning)))
-
-
-class Bars:
-    """The observer of a terminal: what goes on, one bar for all bytes, and the files under way below it."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._total = progress.add_task("starting", total=None)
-        self._tasks: dict[str, TaskID] = {}
-        self._expected = 0
-
-    def phase(self, text: str) -> None:
-        """Change the words beside the total bar."""
-        self._progress.update(self._total, description=text)
-
-    def begin(self, name: str, size: int | None) -> None:
-        """Show a file's own bar."""
-        if name in self._tasks:
-            self._progress.reset(self._tasks[name])
-            return
-        self._expected += size or 0
-        self._tasks[name] = self._progress.add_task(name, total=size)
-        self._progress.update(self._total, total=self._expected)
-
-    def advance(self, name: str, amount: int) -> None:
-        """Move a file's bar and the total."""
-        self._progress.advance(self._tasks[name], amount)
-        self._progress.advance(self._total, amount)
-
-    def end(self, name: str) -> None:
-        """Take a file's bar away."""
-        if (task := self._tasks.pop(name, None)) is not None:
-            self._progress.remove_task(task)
-
-    def note(self, text: str) -> None:
-        """Print a line above the bars."""
-        self._progress.console.print(Text(redact(text)))
-
-
-class Notes(Silent):
-    """The observer where no terminal is: no bars, but notes are still said."""
-
-    def note(self, text: str) -> None:
-        """Print a line on standard error."""
-        stderr().print(Text(redact(text)))
-
-
-@contextmanager
-def observer() -> Iterator[Observer]:
-    """Watch long work: by bars on a terminal, else in silence."""
-    console = stderr()
-    if not console.is_terminal:
-        yield Notes()
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield Bars(progress)

@@ -1,0 +1,56 @@
+"""The command line: options -> one operation -> a report rendered -> an exit code.
+
+Exit codes: 0 done, 1 the answer is no, 2 usage, 3 could not do it, 130 interrupted. Operations are imported by the
+command that needs them, so that the others start quickly.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wheelwarm import __version__
+from wheelwarm.cli import warming
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+app = typer.Typer(
+    name="wheelwarm",
+    help="Fill, explain, trim and repair pip's own cache.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(warming.prefetch)
+app.command()(warming.check)
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(f"wheelwarm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Fill, explain, trim and repair pip's own cache."""
+
+
+def end_by_signal(number: int, _frame: FrameType | None) -> None:
+    """End as by an exception, so that temporary files and started processes go."""
+    raise SystemExit(128 + number)
+
+
+def main() -> None:
+    """Run the command line."""
+    signal.signal(signal.SIGTERM, end_by_signal)
+    app()

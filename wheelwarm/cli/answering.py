@@ -1,0 +1,40 @@
+"""From what a command raises to a message and an exit code: the only place that catches WheelwarmError."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from wheelwarm.errors import WheelwarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NO = 1
+FAILED = 3
+INTERRUPTED = 130
+
+
+@contextmanager
+def answering(command: str, *, as_json: bool) -> Iterator[None]:
+    """Turn what a command raises into a message and an exit code."""
+    try:
+        yield
+    except WheelwarmError as error:
+        from wheelwarm import render
+
+        if as_json:
+            render.print_json(command, "error", {}, [render.error_data(error)])
+        render.print_error(error)
+        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        typer.echo("Interrupted.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        # The reader has seen enough, as in `wheelwarm list | head`; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None

@@ -1,0 +1,157 @@
+"""Options that several commands share, and the reading of requirements from them.
+
+Flags that pip has keep pip's names and meanings.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+if TYPE_CHECKING:
+    from wheelwarm.requirements import RequirementSet
+
+Reader: TypeAlias = Callable[[], "RequirementSet"]
+
+INPUT, INDEX, TARGET, OUTPUT = "What to look at", "Where pip looks", "For which Python", "What to print"
+
+Requirements = Annotated[
+    list[str] | None, typer.Argument(metavar="[REQUIREMENT]...", help="Requirements, as pip takes them.")
+]
+RequirementFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--requirement", "-r", metavar="FILE", help="A requirements file; - is standard input.", rich_help_panel=INPUT
+    ),
+]
+ConstraintFiles = Annotated[
+    list[str] | None,
+    typer.Option("--constraint", "-c", metavar="FILE", help="A constraints file.", rich_help_panel=INPUT),
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group", metavar="[PATH:]GROUP", help="A dependency group (pip 25.1 and later).", rich_help_panel=INPUT
+    ),
+]
+Editables = Annotated[
+    list[str] | None,
+    typer.Option("--editable", "-e", metavar="PATH/URL", help="An editable project.", rich_help_panel=INPUT),
+]
+IndexUrl = Annotated[
+    str | None,
+    typer.Option("--index-url", "-i", metavar="URL", help="The index instead of pip's own.", rich_help_panel=INDEX),
+]
+ExtraIndexUrls = Annotated[
+    list[str] | None,
+    typer.Option("--extra-index-url", metavar="URL", help="One more index.", rich_help_panel=INDEX),
+]
+FindLinks = Annotated[
+    list[str] | None,
+    typer.Option("--find-links", "-f", metavar="URL", help="A page or folder of files.", rich_help_panel=INDEX),
+]
+NoIndex = Annotated[bool, typer.Option("--no-index", help="Ask no index at all.", rich_help_panel=INDEX)]
+TrustedHosts = Annotated[
+    list[str] | None,
+    typer.Option("--trusted-host", metavar="HOST", help="A host to trust without TLS.", rich_help_panel=INDEX),
+]
+Pre = Annotated[bool, typer.Option("--pre", help="Take pre-releases too.", rich_help_panel=INDEX)]
+PreferBinary = Annotated[
+    bool, typer.Option("--prefer-binary", help="Prefer an older wheel to a newer sdist.", rich_help_panel=INDEX)
+]
+OnlyBinary = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only-binary", metavar="FORMATS", help="Wheels only, as in `:all:`: runs no code.", rich_help_panel=INDEX
+    ),
+]
+NoBinary = Annotated[
+    list[str] | None,
+    typer.Option("--no-binary", metavar="FORMATS", help="Sdists only, as in `:all:`.", rich_help_panel=INDEX),
+]
+RequireHashes = Annotated[
+    bool, typer.Option("--require-hashes", help="Refuse what has no hash.", rich_help_panel=INDEX)
+]
+Python = Annotated[
+    str | None,
+    typer.Option(
+        "--python",
+        "-p",
+        metavar="PATH|VERSION",
+        help="The Python to warm for; else $VIRTUAL_ENV, ./.venv, python3, wheelwarm's own.",
+        rich_help_panel=TARGET,
+    ),
+]
+CacheDir = Annotated[
+    str | None,
+    typer.Option("--cache-dir", metavar="DIR", help="The cache instead of pip's own.", rich_help_panel=TARGET),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.", rich_help_panel=OUTPUT)]
+
+
+def read_requirements(
+    requirements: Requirements = None,
+    requirement_files: RequirementFiles = None,
+    constraint_files: ConstraintFiles = None,
+    groups: Groups = None,
+    editables: Editables = None,
+    index_url: IndexUrl = None,
+    extra_index_urls: ExtraIndexUrls = None,
+    find_links: FindLinks = None,
+    no_index: NoIndex = False,
+    trusted_hosts: TrustedHosts = None,
+    pre: Pre = False,
+    prefer_binary: PreferBinary = False,
+    only_binary: OnlyBinary = None,
+    no_binary: NoBinary = None,
+    require_hashes: RequireHashes = False,
+) -> RequirementSet:
+    """Read what was asked for; the parameters are those of every command that takes requirements."""
+    from wheelwarm.index_options import IndexOptions
+    from wheelwarm.requirements import read
+
+    options = IndexOptions(
+        index_url=index_url,
+        extra_index_urls=tuple(extra_index_urls or ()),
+        no_index=no_index,
+        find_links=tuple(find_links or ()),
+        trusted_hosts=tuple(trusted_hosts or ()),
+        pre=pre,
+        prefer_binary=prefer_binary,
+        only_binary=tuple(only_binary or ()),
+        no_binary=tuple(no_binary or ()),
+        require_hashes=require_hashes,
+    )
+    return read(
+        requirements or (),
+        requirement_files=requirement_files or (),
+        constraint_files=constraint_files or (),
+        groups=groups or (),
+        editables=editables or (),
+        options=options,
+        environ=os.environ,
+        stdin=sys.stdin.buffer.read,
+    )
+
+
+def takes_requirements(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the parameters of `read_requirements`, and as its first argument the function that reads them."""
+    # The return type is imported by type checkers only; here any stand-in will do.
+    shared = inspect.signature(read_requirements, locals={"RequirementSet": object}, eval_str=True).parameters
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+    @functools.wraps(command)
+    def with_requirements(**values: Any) -> None:
+        given = {name: values.pop(name) for name in shared}
+        command(functools.partial(read_requirements, **given), **values)
+
+    parameters = [*shared.values(), *own]
+    with_requirements.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_requirements.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_requirements

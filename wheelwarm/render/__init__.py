@@ -1,0 +1,78 @@
+"""Reports -> tables and JSON; progress while they are made. The only user of rich.
+
+Standard output gets the answer, standard error the rest. Text from the cache or the network is never markup, and rich
+strips its control characters. This module owns what all reports share: consoles, the JSON envelope, errors, words.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from wheelwarm.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from wheelwarm.errors import WheelwarmError
+
+ENVELOPE_VERSION = 1
+UNLIMITED_WIDTH = 10_000
+
+
+def stdout() -> Console:
+    """Return the console of the answer; in a pipe lines are as long as they need to be."""
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    if not console.is_terminal and "COLUMNS" not in console._environ:
+        console.width = UNLIMITED_WIDTH
+    return console
+
+
+def stderr() -> Console:
+    """Return the console of progress, notes and errors."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def print_json(command: str, status: str, data: Mapping[str, Any], errors: Sequence[Mapping[str, str]]) -> None:
+    """Print the one envelope of all commands."""
+    envelope = {"wheelwarm": ENVELOPE_VERSION, "command": command, "status": status, "data": data, "errors": errors}
+    sys.stdout.write(json.dumps(envelope, indent=2) + "\n")
+
+
+def error_data(error: WheelwarmError) -> dict[str, str]:
+    """Return an error for JSON."""
+    return {"code": error.code, "message": redact(error.message), "hint": redact(error.hint)}
+
+
+def print_error(error: WheelwarmError) -> None:
+    """Print one sentence and a hint on standard error."""
+    console = stderr()
+    console.print(Text.assemble(("error: ", "bold red"), redact(error.message)))
+    if error.hint:
+        console.print(Text.assemble(("hint: ", "bold"), redact(error.hint)))
+
+
+def print_warnings(warnings: Iterable[str]) -> None:
+    """Print warnings on standard error."""
+    for warning in warnings:
+        stderr().print(Text.assemble(("warning: ", "bold yellow"), redact(warning)))
+
+
+def count_text(number: int, singular: str, plural: str = "") -> str:
+    """Write a number with its noun in the right form."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+
+
+def size_text(size: int) -> str:
+    """Write bytes as pip does: powers of 1000, `kB` and `MB`."""
+    if size > 1000 * 1000:
+        return f"{size / 1000 / 1000:.1f} MB"
+    if size > 10 * 1000:
+        return f"{size // 1000} kB"
+    if size > 1000:
+        return f"{size / 1000:.1f} kB"
+    return count_text(size, "byte")

@@ -26,7 +26,26 @@ MISMATCH = re.compile(
     r"(?: +Expected.*\n)* +Got +(?P<got>[0-9a-f]+)",
     re.MULTILINE,
 )
-UNPINNED = re.compile(r"(?:Hashes are required in|In) --require-hashes mode, .*:\n(?P<which>(?: {4}.*\n?)+)")
+UNPINNED = re.compile(r"(?:Hashes are required in|In) --require-hashes mode, .*\n(?P<which>(?: {4}.*\n?)+)")
+OTHER_PYTHONS = re.compile(r"Ignored the following versions that require a different python version: (?P<versions>.*)")
+# A direct URL without an answer. pip 26.2 and later draw a box; before, an exception names host and path apart.
+UNFETCHED = re.compile(
+    r"^\u00d7 .*(?:while fetching|Unable to fetch) (?P<url>\S+)\n(?:│.*\n)*╰─> (?P<why>.*)"
+    r"|^[\w.]+: (?P<scheme>HTTPS?)ConnectionPool\(host='(?P<host>[^']*)', port=(?P<port>\d+)\): "
+    r"Max retries exceeded with url: (?P<path>\S+) (?P<caused>\(Caused by .*\))$",
+    re.MULTILINE,
+)
+# The words of the innermost exception: the last quoted text within all the brackets.
+CAUSED_BY = re.compile(r"""\(Caused by .*?(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)")\)+$""")
+SPEAKER = re.compile(r"^(?:connection error|There was a problem .*? certificate|<[^>]*>|HTTPS?Connection\w*\(.*?\)): ")
+# What a build or a version control tool said last, before pip's own words about it.
+CHILD_FAILED = re.compile(
+    r"^(?P<last>.*)\n *error: subprocess-exited-with-error\n\s*\u00d7 (?P<step>.*) did not run successfully\.$",
+    re.MULTILINE,
+)
+VCS_COMMAND = re.compile(r"(?P<tool>git|hg|svn|bzr) .*?(?P<url>[\w+]+://[^\s']+)")
+COLLECTING = re.compile(r"^(?:Collecting|Processing) (?P<what>\S+)", re.MULTILINE)
+RAISED = re.compile(r"^Traceback .*\n(?: .*\n)+(?:\w+\.)*(?P<raised>\w.*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +62,16 @@ def explain(words: Words) -> ResolveError:
     for reader in READERS:
         if error := reader(words):
             return error
-    return ResolveError(f"pip failed: {first_error(words.err)}", hint="Run pip itself to see more.")
+    return ResolveError(f"pip failed: {first_error(words.err)}.", hint="Run pip itself to see more.")
 
 
 def first_error(err: str) -> str:
-    """Return the first line that pip marked as an error, else its last words."""
+    """Return the exception that pip ended by, else the first line it marked as an error, else its last words."""
+    if raised := RAISED.findall(err):
+        return redact(raised[-1].rstrip("."))
     lines = [line.strip() for line in err.splitlines() if line.strip()]
     marked = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    return redact((marked or lines[-1:] or ["it printed nothing"])[0])
+    return redact((marked or lines[-1:] or ["it printed nothing"])[0].rstrip("."))
 
 
 def hash_mismatch(words: Words) -> ResolveError | None:
@@ -68,7 +89,7 @@ def hashes_missing(words: Words) -> ResolveError | None:
     """Find what lacks a hash: one requirement with a hash makes pip demand a pin and a hash of all."""
     if not (found := UNPINNED.search(words.err)):
         return None
-    which = redact(found["which"].strip().splitlines()[0].split("#")[0].split(" --hash")[0])
+    which = redact(found["which"].strip().splitlines()[0].split(" from ")[0].split(" --hash")[0])
     return ResolveError(
         f"With hashes in the requirements each one must be pinned and have a hash; {which} is not.",
         hint="Let a tool such as `pip-compile --generate-hashes` write the file.",
@@ -96,19 +117,39 @@ def skipped_page(words: Words) -> ResolveError | None:
     return None
 
 
-def unreachable(url: str, why: str) -> ResolveError:
+def no_connection(words: Words) -> ResolveError | None:
+    """Find a direct URL whose server gave no answer."""
+    if not (found := UNFETCHED.search(words.err)):
+        return None
+    if found["url"]:
+        return unreachable(found["url"], found["why"], who="The server")
+    url = f"{found['scheme'].lower()}://{found['host']}:{found['port']}{found['path']}"
+    return unreachable(url, found["caused"], who="The server")
+
+
+def cause(why: str) -> str:
+    """Take the reason out of what requests and urllib3 wrap around it."""
+    why = why.split(" for url:")[0]
+    if found := CAUSED_BY.search(why):
+        why = found["single"] or found["double"]
+    while (rest := SPEAKER.sub("", why)) != why:
+        why = rest
+    return redact(why.rstrip("."))
+
+
+def unreachable(url: str, why: str, *, who: str = "The index") -> ResolveError:
     """Tell refusal, broken trust and silence apart."""
-    url, why = redact(url), redact(why.split(" for url:")[0])
+    url, why = redact(url), cause(why)
     if re.search(r"\b(401|403|407)\b", why):
         return ResolveError(
-            f"The index refused {url} ({why}).",
+            f"{who} refused {url} ({why}).",
             hint="Give credentials as pip takes them: in the index URL, by netrc, or by keyring.",
         )
     if re.search(r"ssl|certificate", why, re.IGNORECASE):
         return ResolveError(
-            f"TLS failed for {url}: {why}.", hint="Give the index's certificate authority by PIP_CERT or pip.conf."
+            f"TLS failed for {url}: {why}.", hint="Give the server's certificate authority by PIP_CERT or pip.conf."
         )
-    return ResolveError(f"The index cannot be reached at {url}: {why}.", hint="Check the network and the index URL.")
+    return ResolveError(f"{who} cannot be reached at {url}: {why}.", hint="Check the network and the URL.")
 
 
 def no_distribution(words: Words) -> ResolveError | None:
@@ -116,6 +157,11 @@ def no_distribution(words: Words) -> ResolveError | None:
     if not (found := NO_VERSION.search(words.err)):
         return None
     requirement, versions = redact(found["requirement"]), found["versions"]
+    if others := OTHER_PYTHONS.search(words.err):
+        return ResolveError(
+            f"No distribution for {requirement} was found that is for this Python.",
+            hint=f"There is {others['versions'].split(';')[-1].strip()}: choose another Python, or an older version.",
+        )
     if versions == "none":
         return ResolveError(
             f"No distribution for {requirement} was found on the indexes that pip asked.",
@@ -134,9 +180,26 @@ def http_error(words: Words) -> ResolveError | None:
     hint = (
         "Give credentials as pip takes them: in the URL, by netrc, or by keyring."
         if found["status"] in ("401", "403", "407")
-        else "Check the URL in the requirements."
+        else "Check the URL; if an index page names it, the index is at fault."
     )
     return ResolveError(f"The server answered {found['status']} for {redact(found['url'])}.", hint=hint)
+
+
+def child_failed(words: Words) -> ResolveError | None:
+    """Find a build, or a version control tool, that failed."""
+    if not (found := CHILD_FAILED.search(words.err)):
+        return None
+    said = found["last"].strip().removeprefix("fatal: ").rstrip(".") or "it printed nothing"
+    if command := VCS_COMMAND.match(found["step"]):
+        return ResolveError(
+            redact(f"{command['tool']} cannot fetch {command['url']}: {said}."),
+            hint="Check the URL and the network, and that the tool can log in there.",
+        )
+    project = [redact(what) for what in COLLECTING.findall(words.out)][-1:] or ["a requirement"]
+    return ResolveError(
+        f"{project[0]} cannot be built: {redact(said)} ({found['step']}).",
+        hint="Its build may need a compiler or system libraries; --only-binary :all: takes wheels only.",
+    )
 
 
 READERS: tuple[Callable[[Words], ResolveError | None], ...] = (
@@ -146,4 +209,6 @@ READERS: tuple[Callable[[Words], ResolveError | None], ...] = (
     skipped_page,
     no_distribution,
     http_error,
+    no_connection,
+    child_failed,
 )

@@ -88,7 +88,8 @@ def _remembered(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str
 def _asked(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str], observer: Observer) -> Resolution:
     """Let pip resolve now, and keep what it said."""
     from wheelwarm.completion import Completer
-    from wheelwarm.fetcher import Fetcher, network_of
+    from wheelwarm.fetcher import Fetcher
+    from wheelwarm.network import network_of
     from wheelwarm.resolver import resolve
 
     target = shelf.target

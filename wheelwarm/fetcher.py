@@ -7,19 +7,30 @@ with credentials, proxies or client certificates it leaves to pip, by a FetchErr
 from __future__ import annotations
 
 import hashlib
+import re
+import socket
 import ssl
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
-import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
-from urllib3.util import Retry, Timeout
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, disable_warnings
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import (
+    HTTPError,
+    InsecureRequestWarning,
+    InvalidHeader,
+    LocationValueError,
+    NewConnectionError,
+    ProtocolError,
+    SSLError,
+)
+from urllib3.exceptions import TimeoutError as TransferTimeoutError
+from urllib3.util import Retry, Timeout, parse_url
 
 from wheelwarm import __version__
 from wheelwarm.errors import CacheError, FetchError
@@ -27,58 +38,21 @@ from wheelwarm.redaction import redact
 from wheelwarm.urls import is_trusted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from urllib3 import BaseHTTPResponse
 
-    from wheelwarm.target import Target
+    from wheelwarm.network import Network
 
 CHUNK = 256 * 1024
 # The statuses that pip retries, and 429 and 504, which mean the same: not now.
 RETRY_STATUSES = (429, 500, 502, 503, 504, 520, 527)
+PASSING_ERRORS = (NewConnectionError, ProtocolError, TransferTimeoutError)
 BACKOFF_SECONDS = 0.25
-LONGEST_RETRY_AFTER_SECONDS = 60
+LONGEST_PAUSE_SECONDS = 60
 MAX_REDIRECTS = 30  # as requests
 USER_AGENT = f"wheelwarm/{__version__}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """How to reach servers, as the target's pip would: trust, patience, and what only pip can do.
-
-    `timeout` is in seconds; `trusted_hosts` are `host` or `host:port`.
-    """
-
-    ca_bundle: str | None = None
-    trusted_hosts: tuple[str, ...] = ()
-    timeout: float = 15.0
-    retries: int = 5
-    jobs: int = 8
-    only_pip: bool = False
-
-
-def network_of(target: Target, *, environ: Mapping[str, str], trusted_hosts: Sequence[str], jobs: int) -> Network:
-    """Read pip's settings of trust and patience.
-
-    requests lets REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE beat pip's `--cert` (measured with pip 22.2 to 26.3).
-    """
-    bundle = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or target.setting("cert")
-    return Network(
-        ca_bundle=bundle or None,
-        trusted_hosts=tuple(trusted_hosts),
-        timeout=number(target.setting("timeout") or target.setting("default-timeout"), 15.0),
-        retries=int(number(target.setting("retries"), 5)),
-        jobs=jobs,
-        only_pip=bool(target.setting("client-cert") or target.setting("proxy")),
-    )
-
-
-def number(text: str | None, default: float) -> float:
-    """Return a setting's number, or the default where it is none."""
-    try:
-        return float(text) if text else default
-    except ValueError:
-        return default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +69,7 @@ class Download:
 class Fetched:
     """What came: the final response's status and headers, the body's path, digests by algorithm, size in bytes.
 
-    `redirected` tells that the first URL answered with a redirect. A 304 has an empty body.
+    `url` is where redirects led, `redirected` tells that there were any. A 304 has an empty body.
     """
 
     status: int
@@ -103,6 +77,7 @@ class Fetched:
     path: Path
     digests: Mapping[str, str]
     size: int
+    url: str
     redirected: bool = False
     version: int = 11
     reason: str = "OK"
@@ -113,10 +88,12 @@ class Fetcher:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._verified = urllib3.PoolManager(maxsize=network.jobs, ssl_context=ssl_context(network.ca_bundle))
-        self._trusting = urllib3.PoolManager(maxsize=network.jobs, cert_reqs=ssl.CERT_NONE, assert_hostname=False)
         self._cancelled = threading.Event()
-        self._active: set[BaseHTTPResponse] = set()
+        self._connections: set[HTTPConnection] = set()
+        # What `--trusted-host` allows was asked for; pip says nothing about it either.
+        disable_warnings(InsecureRequestWarning)
+        self._verified = self._pools(ssl_context=ssl_context(network.ca_bundle))
+        self._trusting = self._pools(cert_reqs=ssl.CERT_NONE, assert_hostname=False)
 
     def __enter__(self) -> Fetcher:
         return self
@@ -127,10 +104,10 @@ class Fetcher:
         self._trusting.clear()
 
     def cancel(self) -> None:
-        """End every transfer now; the threads notice at once."""
+        """End every transfer now, for good; the threads notice at once."""
         self._cancelled.set()
-        for response in list(self._active):
-            response.shutdown()
+        for connection in list(self._connections):
+            shut(connection)
 
     def fetch_all(
         self,
@@ -144,23 +121,23 @@ class Fetcher:
 
         `new_body` makes the temporary file a body is written to; it is removed again unless the body is yielded.
         """
+
+        def fetch(download: Download) -> Fetched:
+            return self.fetch(download, new_body(), on_begin=on_begin, on_bytes=on_bytes)
+
         with ThreadPoolExecutor(self.network.jobs, thread_name_prefix="fetch") as pool:
-            futures = {
-                pool.submit(self.fetch, download, new_body(), on_begin=on_begin, on_bytes=on_bytes): download
-                for download in downloads
-            }
+            futures = {pool.submit(fetch, download): download for download in downloads}
             try:
-                for future in as_completed(futures):
+                for future in as_completed(list(futures)):
+                    download = futures.pop(future)
                     error = future.exception()
-                    if error is None:
-                        yield futures[future], future.result()
-                    elif isinstance(error, FetchError):
-                        yield futures[future], error
-                    else:
+                    if error is not None and not isinstance(error, FetchError):
                         raise error
+                    yield download, error or future.result()
             except BaseException:
                 self.cancel()
                 pool.shutdown(wait=True, cancel_futures=True)
+                discard(futures)
                 raise
 
     def fetch(
@@ -171,23 +148,26 @@ class Fetcher:
         on_begin: Callable[[str, int | None], None] = lambda _name, _size: None,
         on_bytes: Callable[[str, int], None] = lambda _name, _amount: None,
     ) -> Fetched:
-        """Fetch one file into `body`; a connection cut in mid-file starts it over, as often as pip retries.
+        """Fetch one file into `body`; whatever may pass, a cut in mid-file too, is tried again as often as pip retries.
 
         Raises FetchError, and CacheError when the disk is full; `body` is gone then.
         """
-        attempts = self.network.retries + 1
+        last = max(0, self.network.retries)
         try:
-            for attempt in range(attempts):
+            for attempt in range(last):
                 try:
                     return self._transfer(download, body, on_begin, on_bytes)
-                except HTTPError as exc:
-                    if attempt == attempts - 1 or isinstance(exc, MaxRetryError) or self._cancelled.is_set():
-                        raise explain(download.url, exc) from exc
-                    time.sleep(min(BACKOFF_SECONDS * 2**attempt, 8))
-        except BaseException:
+                except UnavailableError as exc:
+                    pause = BACKOFF_SECONDS * 2**attempt if exc.after is None else exc.after
+                except PASSING_ERRORS:
+                    pause = BACKOFF_SECONDS * 2**attempt
+                self._cancelled.wait(min(pause, LONGEST_PAUSE_SECONDS))
+            return self._transfer(download, body, on_begin, on_bytes)
+        except BaseException as exc:
             body.unlink(missing_ok=True)
+            if isinstance(exc, HTTPError):
+                raise interrupted() if self._cancelled.is_set() else explain(download.url, exc) from exc
             raise
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _transfer(
         self,
@@ -196,53 +176,74 @@ class Fetcher:
         on_begin: Callable[[str, int | None], None],
         on_bytes: Callable[[str, int], None],
     ) -> Fetched:
-        response = self._open(download)
-        self._active.add(response)
+        url, response = self._open(download)
         try:
-            check_status(download.url, response.status)
+            check_status(download.url, response)
             on_begin(download.name, declared_size(response))
             digests, size = self._write(response, body, download, on_bytes)
         finally:
-            self._active.discard(response)
-            response.release_conn()
-        history = response.retries.history if response.retries else ()
+            # A connection whose response was read to its end is back in the pool by now, and stays open.
+            response.close()
         return Fetched(
             status=response.status,
             headers=dict(response.headers.items()),
             path=body,
             digests=digests,
             size=size,
-            redirected=any(step.redirect_location for step in history),
+            url=url,
+            redirected=url != download.url,
             version=response.version,
             reason=response.reason or "OK",
         )
 
-    def _open(self, download: Download) -> BaseHTTPResponse:
+    def _open(self, download: Download) -> tuple[str, BaseHTTPResponse]:
+        """Ask for a file, through redirects; each host is trusted on its own, as pip has an adapter for each."""
+        url = download.url
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._request(url, download.headers)
+            if not (location := response.get_redirect_location()):
+                return url, response
+            response.drain_conn()
+            url = urljoin(url, location)
+            if not is_http(url):
+                raise LocationValueError(f"it redirects to {url}")
+        raise LocationValueError(f"it redirects more than {MAX_REDIRECTS} times")
+
+    def _request(self, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
         if self._cancelled.is_set():
-            raise FetchError("The transfer was interrupted.")
-        pool = self._trusting if is_trusted(download.url, self.network.trusted_hosts) else self._verified
-        # No pip_may: a server that answers 503 to us answers 503 to pip.
-        retry = Retry(
-            total=self.network.retries + MAX_REDIRECTS,
-            connect=self.network.retries,
-            read=self.network.retries,
-            status=self.network.retries,
-            other=0,
-            redirect=MAX_REDIRECTS,
-            status_forcelist=RETRY_STATUSES,
-            backoff_factor=BACKOFF_SECONDS,
-            retry_after_max=LONGEST_RETRY_AFTER_SECONDS,
-            raise_on_status=False,
-        )
-        return pool.request(
+            raise interrupted()
+        pools = self._trusting if is_trusted(url, self.network.trusted_hosts) else self._verified
+        return pools.request(
             "GET",
-            download.url,
-            headers={"User-Agent": USER_AGENT, **download.headers},
+            url,
+            headers={"User-Agent": USER_AGENT, **headers},
             preload_content=False,
             decode_content=False,
-            retries=retry,
+            redirect=False,
+            retries=False,
             timeout=Timeout(connect=self.network.timeout, read=self.network.timeout),
         )
+
+    def _pools(self, **options: Any) -> PoolManager:
+        """Make pools whose connections can be ended while a thread waits for a response: urllib3 has no such thing."""
+        started = self._connections
+
+        class Plain(HTTPConnection):
+            def connect(self) -> None:
+                started.add(self)
+                super().connect()
+
+        class Secure(HTTPSConnection):
+            def connect(self) -> None:
+                started.add(self)
+                super().connect()
+
+        pools = PoolManager(maxsize=self.network.jobs, **options)
+        pools.pool_classes_by_scheme = {
+            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain}),
+            "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": Secure}),
+        }
+        return pools
 
     def _write(
         self, response: BaseHTTPResponse, body: Path, download: Download, on_bytes: Callable[[str, int], None]
@@ -253,7 +254,7 @@ class Fetcher:
             with body.open("wb") as file:
                 for chunk in response.stream(CHUNK, decode_content=False):
                     if self._cancelled.is_set():
-                        raise FetchError("The transfer was interrupted.")
+                        raise interrupted()
                     file.write(chunk)
                     size += len(chunk)
                     for digest in hashes.values():
@@ -287,26 +288,38 @@ def ssl_context(ca_bundle: str | None) -> ssl.SSLContext:
         ) from exc
 
 
-def only_pip_can(url: str, network: Network) -> bool:
-    """Whether a URL needs what the parallel lane lacks: a proxy, a client certificate, another scheme."""
-    parts = urlsplit(url)
-    if network.only_pip or parts.scheme not in ("http", "https"):
-        return True
-    proxies = getproxies()
-    proxied = bool(proxies.get(parts.scheme) or proxies.get("all"))
-    return proxied and not proxy_bypass(parts.hostname or "")
+def is_http(url: str) -> bool:
+    """Tell whether a URL can be asked for by HTTP."""
+    try:
+        return parse_url(url).scheme in ("http", "https")
+    except LocationValueError:
+        return False
 
 
 def declared_size(response: BaseHTTPResponse) -> int | None:
     """Return the Content-Length in bytes, where there is a usable one."""
     text = response.headers.get("Content-Length", "")
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
-def check_status(url: str, status: int) -> None:
-    """Raise FetchError for every answer but 200, 203 and 304."""
+class UnavailableError(FetchError):
+    """A server that says "not now"; `after` is how many seconds it asks to wait, None if it does not say.
+
+    No `pip_may`: a server that answers 503 to us answers 503 to pip.
+    """
+
+    def __init__(self, message: str, *, after: float | None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+def check_status(url: str, response: BaseHTTPResponse) -> None:
+    """Raise FetchError for every answer but 200, 203 and 304; UnavailableError for one that may pass."""
+    status = response.status
     if status in (200, 203, 304):
         return
+    if status in RETRY_STATUSES:
+        raise UnavailableError(f"The server answered {status} for {redact(url)}.", after=retry_after(response))
     raise FetchError(
         f"The server answered {status} for {redact(url)}.",
         hint="Give credentials as pip takes them." if status in (401, 403, 407) else "",
@@ -314,21 +327,47 @@ def check_status(url: str, status: int) -> None:
     )
 
 
+def retry_after(response: BaseHTTPResponse) -> float | None:
+    """Return the seconds that a Retry-After (RFC 9110, 10.2.3) asks to wait, where there is a usable one."""
+    try:
+        return Retry().get_retry_after(response)
+    except InvalidHeader:
+        return None
+
+
+def interrupted() -> FetchError:
+    """Return the error of a transfer that was cancelled."""
+    return FetchError("The transfer was interrupted.")
+
+
+def shut(connection: HTTPConnection) -> None:
+    """Wake the thread that waits for a connection's bytes."""
+    if connection.sock is None:
+        return
+    with suppress(OSError):
+        # The plain socket's shutdown: SSLSocket's own drops the TLS state under the feet of the thread that reads.
+        socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+
+
+def discard(futures: Iterable[Future[Fetched]]) -> None:
+    """Remove the bodies that nobody will get."""
+    for future in futures:
+        if not future.cancelled() and future.exception() is None:
+            future.result().path.unlink(missing_ok=True)
+
+
 def explain(url: str, exc: HTTPError) -> FetchError:
     """One sentence for what went wrong on the wire."""
-    cause = exc.reason if isinstance(exc, MaxRetryError) and exc.reason else exc
-    if isinstance(cause, SSLError):
+    if isinstance(exc, SSLError):
         return FetchError(
-            f"TLS failed for {redact(url)}: {first_argument(cause)}.",
+            f"TLS failed for {redact(url)}: {own_words(exc)}.",
             hint="Give the certificate authority by PIP_CERT, REQUESTS_CA_BUNDLE or pip.conf.",
             pip_may=True,
         )
-    return FetchError(
-        f"{redact(url)} cannot be fetched: {first_argument(cause)}.", hint="Check the network and try again."
-    )
+    return FetchError(f"{redact(url)} cannot be fetched: {own_words(exc)}.", hint="Check the network and try again.")
 
 
-def first_argument(exc: BaseException) -> str:
-    """Return an exception's own words, without the object that urllib3 puts before them."""
-    text = redact(str(exc.args[-1] if exc.args else exc))
-    return text.split(">: ", 1)[-1].removesuffix(".")
+def own_words(exc: BaseException) -> str:
+    """Return an exception's own words, without the pool or connection that urllib3 puts before them."""
+    text = str(exc.args[-1] if exc.args else exc)
+    return redact(re.sub(r"^\w+\(host=[^)]*\): ", "", text)).removesuffix(".")

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from wheelwarm.cache import format as cache_format
 from wheelwarm.cache import freshness
 from wheelwarm.errors import FetchError
-from wheelwarm.fetcher import Download, Fetched, only_pip_can
+from wheelwarm.fetcher import Download, Fetched
 from wheelwarm.model import Action, Artifact, Kind, Outcome, Reason, StoredResponse, Verdict
+from wheelwarm.network import only_pip_can
 from wheelwarm.pip_errors import Words, explain
 from wheelwarm.redaction import redact
 from wheelwarm.resolver import STRONG_HASHES, read_log

@@ -12,8 +12,9 @@ from packaging.version import Version
 from wheelwarm import index_page, urls
 from wheelwarm.cache.format import normalise
 from wheelwarm.errors import FetchError, FormatError
-from wheelwarm.fetcher import Download, only_pip_can
+from wheelwarm.fetcher import Download
 from wheelwarm.model import Artifact, Kind
+from wheelwarm.network import only_pip_can
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

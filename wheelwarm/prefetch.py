@@ -16,11 +16,12 @@ from wheelwarm import urls, wire
 from wheelwarm.cache import format as cache_format
 from wheelwarm.completion import Completer
 from wheelwarm.errors import HashMismatchError
-from wheelwarm.fetcher import Fetcher, network_of
+from wheelwarm.fetcher import Fetcher
 from wheelwarm.filling import EXPECTED_ACTION, Done, Filler, Seed, Step, step_for
 from wheelwarm.ledger import Ledger
 from wheelwarm.lookup import Shelf, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.model import Action, Artifact, Kind, Outcome, Reason, Resolution, Row, Summary, Verdict
+from wheelwarm.network import network_of
 from wheelwarm.pages import Pages
 from wheelwarm.resolver import input_digest, resolve
 

@@ -1,0 +1,307 @@
+"""The ledger keeps what it is told over real SQLite files, and whatever happens to them is a warning at most."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wheelwarm import ledger as ledger_module
+from wheelwarm.ledger import Ledger, dump, load
+from wheelwarm.model import Artifact, Kind, Reason, Resolution
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+HASHES = st.dictionaries(st.sampled_from(["sha256", "md5"]), st.from_regex("[0-9a-f]{1,8}", fullmatch=True))
+ARTIFACTS = st.builds(
+    Artifact,
+    name=TEXT,
+    version=TEXT,
+    filename=TEXT,
+    kind=st.sampled_from(Kind),
+    url=TEXT,
+    hashes=HASHES,
+    size=st.none() | st.integers(0, 2**40),
+    link_hash=st.none() | st.tuples(TEXT, TEXT),
+    subdirectory=st.none() | TEXT,
+    direct=st.booleans(),
+)
+MANY = st.lists(ARTIFACTS, max_size=3).map(tuple)
+URLS = st.lists(TEXT, max_size=3).map(tuple)
+RESOLUTIONS = st.builds(
+    Resolution,
+    artifacts=MANY,
+    supporting=MANY,
+    asked=URLS,
+    build_requests=URLS,
+    made=st.floats(0, 2**33),
+    source=st.just("pip"),
+)
+SOME = Resolution(artifacts=(), asked=("https://example.org/simple/demo/",), made=1.0)
+
+# Writes a resolution a hundred times while others do the same.
+WRITER = """
+import sys
+from pathlib import Path
+from wheelwarm.ledger import Ledger
+from wheelwarm.model import Resolution
+for number in range(20):
+    with Ledger(Path(sys.argv[1])) as ledger:
+        ledger.remember(f"{sys.argv[2]} {number}", "target", Resolution(artifacts=(), made=float(number)))
+        ledger.note_refusal("https://example.org/x", "no-store")
+    print(*ledger.warnings)
+"""
+# Holds the write lock until its standard input ends.
+LOCKER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for locks but a moment."""
+    monkeypatch.setattr(ledger_module, "BUSY_SECONDS", 0.05)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+@given(RESOLUTIONS)
+def test_resolutions_come_back(resolution: Resolution) -> None:
+    """What is remembered is recalled after closing, but for who resolved it."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Ledger(Path(folder)) as ledger:
+            ledger.remember("input", "target", resolution)
+        with Ledger(Path(folder)) as again:
+            recalled = again.recall("input", "target")
+
+    assert recalled == replace(resolution, source="ledger")
+    assert ledger.warnings == again.warnings == []
+
+
+@given(ARTIFACTS)
+def test_artifacts_come_back(artifact: Artifact) -> None:
+    """Reading what was written for an artifact gives the same artifact."""
+    assert load(dump(artifact)) == artifact
+
+
+def test_the_last_resolution_of_an_input_and_target_counts(cache_dir: Path) -> None:
+    """A second resolution takes the place of the first; other inputs and other targets have their own."""
+    with Ledger(cache_dir) as ledger:
+        ledger.remember("one", "target", SOME)
+        ledger.remember("one", "target", replace(SOME, made=3.0))
+        ledger.remember("two", "target", replace(SOME, made=2.0))
+        ledger.remember("one", "elsewhere", replace(SOME, made=9.0))
+
+        recalled = ledger.recall("one", "target")
+        assert recalled is not None
+        assert recalled.made == 3.0
+        assert [one.made for one in ledger.recall_all("target")] == [3.0, 2.0]
+        assert ledger.recall("three", "target") is None
+
+
+def test_refusals_are_kept_and_forgotten(cache_dir: Path) -> None:
+    """The server's word on storing is there until it says otherwise."""
+    with Ledger(cache_dir) as ledger:
+        ledger.note_refusal("https://example.org/x", Reason.NO_STORE)
+    with Ledger(cache_dir) as ledger:
+        assert ledger.refusal_of("https://example.org/x") == Reason.NO_STORE
+        ledger.note_refusal("https://example.org/x", None)
+        assert ledger.refusal_of("https://example.org/x") is None
+
+
+def test_digests_are_of_the_same_file(cache_dir: Path) -> None:
+    """A digest is given again while size, time and inode are the same, in this run and in the next."""
+    body = cache_dir / "body"
+    with Ledger(cache_dir) as ledger:
+        body.write_bytes(b"content")
+        ledger.learn_digest(body, body.stat(), "abc")
+        assert ledger.digest_of(body, body.stat()) == "abc"
+    with Ledger(cache_dir) as ledger:
+        assert ledger.digest_of(body, body.stat()) == "abc"
+        assert ledger.digest_of(cache_dir / "other", body.stat()) is None
+
+
+@pytest.mark.parametrize("change", ["size", "time", "inode"])
+def test_digests_are_not_of_a_changed_file(cache_dir: Path, change: str) -> None:
+    """A file of another size, time or inode is not the one whose digest was computed."""
+    body = cache_dir / "body"
+    with Ledger(cache_dir) as ledger:
+        body.write_bytes(b"content")
+        os.utime(body, ns=(10**18, 10**18))
+        ledger.learn_digest(body, body.stat(), "abc")
+    if change == "size":
+        body.write_bytes(b"contents")
+        os.utime(body, ns=(10**18, 10**18))
+    elif change == "time":
+        os.utime(body, ns=(10**18, 10**18 + 1000))
+    else:
+        (cache_dir / "new").write_bytes(b"CONTENT")
+        os.utime(cache_dir / "new", ns=(10**18, 10**18))
+        (cache_dir / "new").replace(body)
+    with Ledger(cache_dir) as ledger:
+        assert ledger.digest_of(body, body.stat()) is None
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 100, b"SQLite format 3\0" + b"\xff" * 4000])
+def test_a_corrupt_ledger_is_set_aside(cache_dir: Path, content: bytes) -> None:
+    """What is no database is kept under another name, with a warning, and a new ledger serves."""
+    path = ledger_of(cache_dir)
+    path.write_bytes(content)
+    with Ledger(cache_dir) as ledger:
+        ledger.remember("input", "target", SOME)
+        assert ledger.recall("input", "target") is not None
+        assert "set aside" in ledger.warnings[0]
+    assert path.with_suffix(".unusable").read_bytes() == content
+
+
+def test_an_empty_file_becomes_a_ledger(cache_dir: Path) -> None:
+    """A file that another process has just made, or a crash has left, is filled without a word."""
+    ledger_of(cache_dir).touch()
+    with Ledger(cache_dir) as ledger:
+        ledger.remember("input", "target", SOME)
+        assert ledger.recall("input", "target") is not None
+    assert ledger.warnings == []
+
+
+def test_a_newer_ledger_is_set_aside(cache_dir: Path) -> None:
+    """A schema of a later wheelwarm is not touched but set aside whole."""
+    with sqlite3.connect(ledger_of(cache_dir)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with Ledger(cache_dir) as ledger:
+        assert ledger.recall("input", "target") is None
+        assert "version 99" in ledger.warnings[0]
+    aside = ledger_of(cache_dir).with_suffix(".unusable")
+    with sqlite3.connect(aside) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (99,)
+    connection.close()
+
+
+def test_a_ledger_that_cannot_be_set_aside(cache_dir: Path) -> None:
+    """Where even that fails, there is a warning and no memory."""
+    path = ledger_of(cache_dir)
+    path.write_bytes(b"nonsense" * 1000)
+    path.with_suffix(".unusable").mkdir()
+    (path.with_suffix(".unusable") / "full").touch()
+    with Ledger(cache_dir) as ledger:
+        ledger.remember("input", "target", SOME)
+        assert ledger.recall("input", "target") is None
+        assert len(ledger.warnings) == 1
+
+
+def test_a_damaged_table_is_a_warning(cache_dir: Path) -> None:
+    """A database without our tables gives warnings for reading and writing, and no exception."""
+    with sqlite3.connect(ledger_of(cache_dir)) as connection:
+        connection.execute(f"PRAGMA user_version = {ledger_module.SCHEMA_VERSION}")
+    connection.close()
+    with Ledger(cache_dir) as ledger:
+        ledger.remember("input", "target", SOME)
+        assert ledger.recall("input", "target") is None
+        assert ["written" in warning for warning in ledger.warnings] == [True, False]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"artifacts": [{}]}', '{"artifacts": 1}'])
+def test_an_unreadable_memory_is_a_warning(cache_dir: Path, content: str) -> None:
+    """A row that holds something else is passed over."""
+    with Ledger(cache_dir) as ledger:
+        ledger.remember("input", "target", SOME)
+    with sqlite3.connect(ledger_of(cache_dir)) as connection:
+        connection.execute("UPDATE resolution SET content = ?", (content,))
+    connection.close()
+    with Ledger(cache_dir) as ledger:
+        assert ledger.recall("input", "target") is None
+        assert ledger.recall_all("target") == []
+        assert len(ledger.warnings) == 2
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_ledger_locked_by_another_process_is_a_warning(cache_dir: Path) -> None:
+    """While another process holds the lock nothing is kept, nothing raised, and the file stays where it is."""
+    with Ledger(cache_dir) as ledger:
+        ledger.remember("input", "target", SOME)
+        body = cache_dir / "body"
+        body.touch()
+        ledger.learn_digest(body, body.stat(), "abc")
+        with subprocess.Popen(
+            [sys.executable, "-c", LOCKER, str(ledger.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as locker:
+            assert locker.stdout is not None
+            assert locker.stdout.readline() == b"locked\n"
+            with Ledger(cache_dir) as other:
+                assert other.recall("input", "target") is None
+            assert ledger.recall("input", "target") is None
+            ledger.close()
+            locker.communicate()
+
+    assert "locked" in other.warnings[0]
+    assert all("locked" in warning for warning in ledger.warnings)
+    with Ledger(cache_dir) as again:
+        assert again.recall("input", "target") is not None
+
+
+def test_a_folder_that_cannot_be_made_is_a_warning(tmp_path: Path) -> None:
+    """A cache directory that is a file, as one that may not be written, leaves a ledger without memory."""
+    (tmp_path / "cache").touch()
+    with Ledger(tmp_path / "cache") as ledger:
+        ledger.remember("input", "target", SOME)
+        ledger.note_refusal("https://example.org/x", None)
+        assert ledger.recall("input", "target") is None
+    assert len(ledger.warnings) == 1
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_a_warning(cache_dir: Path) -> None:
+    """Where the folder may not be written to, nothing is kept and nothing raised."""
+    folder = ledger_of(cache_dir).parent
+    folder.chmod(0o500)
+    try:
+        with Ledger(cache_dir) as ledger:
+            ledger.remember("input", "target", SOME)
+        assert len(ledger.warnings) == 1
+    finally:
+        folder.chmod(0o700)
+
+
+def test_a_full_disk_is_a_warning(cache_dir: Path) -> None:
+    """A disk without room for a row keeps the ledger as it was; a page limit stands for the disk."""
+    with Ledger(cache_dir) as ledger:
+        ledger.remember("input", "target", SOME)
+        assert ledger._connection is not None
+        ledger._connection.execute("PRAGMA max_page_count = 1")
+        ledger.remember("large", "target", replace(SOME, asked=("x" * 1_000_000,)))
+        assert "full" in ledger.warnings[0]
+        assert ledger.recall("input", "target") is not None
+        ledger.note_refusal("https://example.org/x", "no-store")
+        assert ledger.refusal_of("https://example.org/x") == "no-store"
+
+
+def test_several_processes_write_at_once(cache_dir: Path) -> None:
+    """Processes that open the ledger at the same moment, the first among them making it, all keep their rows."""
+    with_package = {**os.environ, "PYTHONPATH": str(Path(ledger_module.__file__).parents[1])}
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(cache_dir), name], stdout=subprocess.PIPE, text=True, env=with_package
+        )
+        for name in "abcd"
+    ]
+    assert [writer.communicate()[0].strip() for writer in writers] == [""] * 4
+    assert [writer.returncode for writer in writers] == [0] * 4
+    with Ledger(cache_dir) as ledger:
+        assert len(ledger.recall_all("target")) == 4 * 20
+
+
+def ledger_of(cache_dir: Path) -> Path:
+    """Make the ledger's folder and return the ledger's path."""
+    path = cache_dir / ledger_module.FOLDER / ledger_module.FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

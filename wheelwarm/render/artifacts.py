@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.table import Table
 from rich.text import Text
 
-from wheelwarm.model import Outcome, Summary
+from wheelwarm.model import Outcome, Reason, Summary
 from wheelwarm.redaction import redact
 from wheelwarm.render import count_text, error_data, size_text, stderr, stdout
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from wheelwarm.check import CheckReport
-    from wheelwarm.model import Row, Verdict
+    from wheelwarm.model import Artifact, Row, Verdict
     from wheelwarm.prefetch import PrefetchReport
     from wheelwarm.target import Target
 
@@ -31,64 +32,101 @@ STYLES = {
 }
 
 
+# Columns of a terminal below which a name says nothing any more.
+LEAST_WIDTHS = {"file": 18, "name": 12}
+
+
 def prefetch_table(report: PrefetchReport) -> None:
     """Print what `prefetch` found, did, and left."""
     console = stdout()
-    columns = ("name", "version", "file", "size", "before", "plan" if report.dry_run else "done")
-    table = artifact_table((*columns, *(() if report.dry_run else ("after",))))
-    for row in report.rows:
-        cells = [*artifact_cells(row), verdict_text(row.before), Text(str(row.action or ""))]
-        table.add_row(*cells, *([] if report.dry_run else [verdict_text(row.final)]))
-    if report.rows:
-        console.print(table)
-        console.print()
+    last = ("before", "plan") if report.dry_run else ("before", "done", "after")
+    print_rows(console, report.rows, last)
     console.print(summary_text("before", Summary.of(row.before for row in report.rows)))
     if not report.dry_run:
         console.print(summary_text("after", Summary.of(row.final for row in report.rows)))
     print_metadata(console, report.metadata[-1])
-    console.print(Text(f"{size_text(report.bytes_downloaded)} downloaded in {report.seconds:.1f} s"))
+    spent = "nothing" if report.dry_run else size_text(report.bytes_downloaded)
+    console.print(Text(f"{spent} downloaded in {report.seconds:.1f} s"))
     print_target(console, report.target)
 
 
 def check_table(report: CheckReport) -> None:
     """Print what `check` found."""
     console = stdout()
-    table = artifact_table(("name", "version", "file", "size", "outcome"))
-    for row in report.rows:
-        table.add_row(*artifact_cells(row), verdict_text(row.before))
-    if report.rows:
-        console.print(table)
-        console.print()
+    print_rows(console, report.rows, ("outcome",))
     console.print(summary_text("now", Summary.of(row.before for row in report.rows)))
     print_metadata(console, report.metadata)
     console.print(Text(f"resolution: {source_text(report)}"))
     print_target(console, report.target)
 
 
-def artifact_table(columns: Sequence[str]) -> Table:
-    """Make the frame that all artifact tables share; only the file's name gives way on a narrow terminal."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        if name == "file":
-            table.add_column(name, overflow="ellipsis", no_wrap=True, ratio=1)
-        elif name == "size":
-            table.add_column(name, justify="right", no_wrap=True)
-        else:
-            table.add_column(name, no_wrap=True, overflow="ellipsis")
+def print_rows(console: Console, rows: Sequence[Row], last: Sequence[str]) -> None:
+    """Print one line an artifact; on a narrow terminal with less of what name and version say already."""
+    if not rows:
+        return
+    headers = ("name", "version", "file", "size", *last)
+    cells = [row_cells(row, last, brief=False) for row in rows]
+    widths, gap = column_widths(headers, cells), 2
+    if sum(widths.values()) + gap * (len(headers) - 1) > console.width:
+        cells = [row_cells(row, last, brief=True) for row in rows]
+        gap = 1
+        widths = column_widths(headers, cells)
+        widths = narrowed(widths, sum(widths.values()) + gap * (len(headers) - 1) - console.width)
+    console.print(artifact_table(cells, widths, gap=gap))
+    console.print()
+
+
+def row_cells(row: Row, last: Sequence[str], *, brief: bool) -> list[Text]:
+    """Fill the columns of one row."""
+    artifact = row.artifact
+    filename = brief_file_name(artifact) if brief else artifact.filename
+    size = "" if artifact.size is None else size_text(artifact.size)
+    ends = {
+        "before": verdict_text(row.before, brief=brief),
+        "outcome": verdict_text(row.before, brief=False),
+        "plan": Text(row.action or ""),
+        "done": Text(row.action or ""),
+        "after": verdict_text(row.final, brief=False),
+    }
+    return [Text(artifact.name), Text(artifact.version), Text(filename), Text(size), *(ends[name] for name in last)]
+
+
+def brief_file_name(artifact: Artifact) -> str:
+    """Leave out of a file's name what the columns before it say: `...py3-none-any.whl`, `...tar.gz`."""
+    stem = re.match(r".*?-\d[^-]*?(?=-|\.tar|\.zip)[-.]", artifact.filename)
+    return f"\N{HORIZONTAL ELLIPSIS}{artifact.filename[stem.end() :]}" if stem else artifact.filename
+
+
+def column_widths(headers: Sequence[str], cells: Sequence[Sequence[Text]]) -> dict[str, int]:
+    """Return how wide each column would like to be."""
+    return {header: max(len(header), *(row[at].cell_len for row in cells)) for at, header in enumerate(headers)}
+
+
+def artifact_table(cells: Sequence[Sequence[Text]], widths: dict[str, int], *, gap: int) -> Table:
+    """Lay out rows in columns of these widths."""
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    for header, width in widths.items():
+        justify: Literal["right", "left"] = "right" if header == "size" else "left"
+        table.add_column(header, justify=justify, no_wrap=True, overflow="ellipsis", width=width)
+    for row in cells:
+        table.add_row(*row)
     return table
 
 
-def artifact_cells(row: Row) -> list[Text]:
-    """Fill the columns that name an artifact."""
-    artifact = row.artifact
-    size = "" if artifact.size is None else size_text(artifact.size)
-    return [Text(artifact.name), Text(artifact.version), Text(artifact.filename), Text(size)]
+def narrowed(widths: dict[str, int], excess: int) -> dict[str, int]:
+    """Take the columns that a terminal lacks from file names first, from project names second."""
+    widths = dict(widths)
+    for header, least in LEAST_WIDTHS.items():
+        taken = max(0, min(widths[header] - least, excess))
+        widths[header] -= taken
+        excess -= taken
+    return widths
 
 
-def verdict_text(verdict: Verdict) -> Text:
-    """Write `miss (absent)`, coloured where colours are on."""
-    reason = f" ({verdict.reason})" if verdict.reason else ""
-    return Text.assemble((verdict.outcome.value, STYLES[verdict.outcome]), reason)
+def verdict_text(verdict: Verdict, *, brief: bool) -> Text:
+    """Write `miss (absent)`, coloured where colours are on; briefly, without a reason that goes without saying."""
+    told = verdict.reason and not (brief and verdict.reason in (Reason.ABSENT, Reason.NOT_BUILT))
+    return Text.assemble((verdict.outcome.value, STYLES[verdict.outcome]), f" ({verdict.reason})" if told else "")
 
 
 def summary_text(label: str, summary: Summary) -> Text:

@@ -148,8 +148,8 @@ def print_metadata(console: Console, summary: Summary) -> None:
 
 def print_target(console: Console, target: Target) -> None:
     """Print for which Python, pip and cache directory all this holds."""
-    console.print(Text(f"target: Python {target.version} ({target.python}), pip {target.pip}"))
-    console.print(Text(f"cache: {target.cache_dir}"))
+    console.print(Text(f"target: Python {target.version} ({target.python}), pip {target.pip}"), soft_wrap=True)
+    console.print(Text(f"cache: {target.cache_dir}"), soft_wrap=True)
 
 
 def source_text(report: CheckReport) -> str:

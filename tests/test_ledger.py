@@ -18,7 +18,7 @@ from wheelwarm import ledger as ledger_module
 from wheelwarm.ledger import Ledger, dump, load
 from wheelwarm.model import Artifact, Kind, Reason, Resolution
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 HASHES = st.dictionaries(st.sampled_from(["sha256", "md5"]), st.from_regex("[0-9a-f]{1,8}", fullmatch=True))
 ARTIFACTS = st.builds(
     Artifact,

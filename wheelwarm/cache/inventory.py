@@ -1,0 +1,294 @@
+"""Everything below pip's cache directory, walked once and classified by place and name; no file is opened.
+
+Owns what counts as one item (the two files of an entry, a built wheel with its origin) and what each stray file is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from wheelwarm.cache.entries import FAN_OUT
+from wheelwarm.cache.format import is_key
+from wheelwarm.cache.wheels import ORIGIN
+from wheelwarm.cache.wheels import SECTION as WHEELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+BODY_SUFFIX = ".body"
+TEMPORARY_SUFFIX = ".tmp"
+
+_BUILT = re.compile(rf"{WHEELS}/[0-9a-f]{{2}}/[0-9a-f]{{2}}/[0-9a-f]{{2}}/[0-9a-f]{{50}}")
+_DEVICE_BLOCK = 512  # the unit of st_blocks, whatever the file system's own block is (POSIX, sys/stat.h)
+
+
+class Section(StrEnum):
+    """The folder of the cache directory that something stands in."""
+
+    HTTP_V2 = "http-v2"
+    HTTP = "http"
+    WHEELS = "wheels"
+    OTHER = "other"
+
+
+_SECTIONS = frozenset(section.value for section in Section)
+_HTTP_SECTIONS = (Section.HTTP_V2.value, Section.HTTP.value)
+
+
+class Form(StrEnum):
+    """What an item is by its place and name; what an entry's body is takes a look inside."""
+
+    ENTRY = "entry"
+    """Both halves of an `http-v2` entry, or the one file of an `http` entry."""
+    METADATA_ALONE = "metadata without body"
+    BODY_ALONE = "body without metadata"
+    BUILT_WHEEL = "built wheel"
+    ORIGIN_ALONE = "origin without wheel"
+    SELFCHECK = "selfcheck"
+    """pip's notes on when it last looked for a newer pip, one a virtual environment."""
+    TEMPORARY = "temporary"
+    """A file under way, or what a crash has left of it; since pip 25.3 builds in `wheels` too."""
+    OWN = "wheelwarm"
+    """wheelwarm's ledger and what belongs to it."""
+    FOREIGN = "foreign"
+    """Nothing that a pip puts there."""
+
+
+class File(NamedTuple):
+    """One file, unopened. `path` is below the cache directory, with `/`.
+
+    A tuple, since there are half a million in a large cache. `size` is in bytes; `allocated` are the bytes that it
+    takes on the disk, 0 for each further hard link to a file counted already; `mtime_ns` is since the epoch, UTC.
+    """
+
+    path: str
+    size: int
+    allocated: int
+    mtime_ns: int
+    inode: int
+    mode: int
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a plain file, no link, pipe, socket or device."""
+        return stat.S_ISREG(self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What stands and falls together; metadata comes before body, a built wheel before its origin."""
+
+    form: Form
+    section: Section
+    files: tuple[File, ...]
+
+    @property
+    def path(self) -> str:
+        """The path of its first file, below the cache directory."""
+        return self.files[0].path
+
+    @property
+    def bytes(self) -> int:
+        """Apparent size of all its files, in bytes."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def allocated(self) -> int:
+        """Bytes that its files take on the disk."""
+        return sum(file.allocated for file in self.files)
+
+    @property
+    def mtime(self) -> float:
+        """When the youngest of its files was written, in seconds since the epoch, UTC."""
+        return max(file.mtime_ns for file in self.files) / 1e9
+
+    @property
+    def mark(self) -> str:
+        """What changes when one of its files does: name, size, time and inode of each."""
+        return " ".join(f"{file.size}:{file.mtime_ns}:{file.inode}" for file in self.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """The whole cache directory.
+
+    `folder_bytes` and `folder_allocated` are what its folders themselves take, as `du` counts them; `unreadable` are
+    the folders that could not be looked into, by their path below `root`.
+    """
+
+    root: Path
+    items: tuple[Item, ...] = ()
+    folders: int = 0
+    folder_bytes: int = 0
+    folder_allocated: int = 0
+    unreadable: tuple[str, ...] = ()
+
+
+def take(root: Path) -> Inventory:
+    """Walk a cache directory. What vanishes meanwhile is left out; no link is followed but `root` itself."""
+    walk = _Walk(root)
+    items = tuple(item for folder, files in walk for item in classify(folder, files))
+    return Inventory(
+        root=root,
+        items=items,
+        folders=walk.folders,
+        folder_bytes=walk.folder_bytes,
+        folder_allocated=walk.folder_allocated,
+        unreadable=tuple(walk.unreadable),
+    )
+
+
+def classify(folder: str, files: Sequence[File]) -> Iterator[Item]:
+    """Yield the items that the files of one folder make; `folder` is its path below the cache directory. Pure."""
+    top = folder.partition("/")[0]
+    plain = [file for file in files if file.is_regular]
+    if len(plain) < len(files):
+        section = _section(top)
+        yield from (Item(Form.FOREIGN, section, (file,)) for file in files if not file.is_regular)
+    if top in _HTTP_SECTIONS:
+        yield from _http_items(folder, plain, Section(top))
+    elif top == WHEELS:
+        yield from _wheel_items(folder, plain)
+    else:
+        yield from (Item(_other_form(folder, file), Section.OTHER, (file,)) for file in plain)
+
+
+def _section(top: str) -> Section:
+    return Section(top) if top in _SECTIONS else Section.OTHER
+
+
+def _http_items(folder: str, files: Iterable[File], section: Section) -> Iterator[Item]:
+    """Pair metadata and body; a key elsewhere than in its five folders is nothing that pip would find."""
+    prefix = folder.removeprefix(section.value).replace("/", "")
+    in_place = len(prefix) == FAN_OUT and len(folder) == len(section) + 2 * FAN_OUT
+    found = {file.name: file for file in files}
+    for name, file in found.items():
+        key = name.removesuffix(BODY_SUFFIX)
+        if name.endswith(TEMPORARY_SUFFIX):
+            yield Item(Form.TEMPORARY, section, (file,))
+        elif not (in_place and is_key(key) and key.startswith(prefix)):
+            yield Item(Form.FOREIGN, section, (file,))
+        elif section is Section.HTTP:
+            yield Item(Form.ENTRY if name == key else Form.FOREIGN, section, (file,))
+        elif name == key:
+            body = found.get(name + BODY_SUFFIX)
+            yield Item(Form.ENTRY, section, (file, body)) if body else Item(Form.METADATA_ALONE, section, (file,))
+        elif key not in found:
+            yield Item(Form.BODY_ALONE, section, (file,))
+
+
+def _wheel_items(folder: str, files: Iterable[File]) -> Iterator[Item]:
+    """Join the wheels of one folder with the origin that they share: it goes with the last of them to be listed."""
+    place = _BUILT.match(folder)
+    if place is None or place.end() < len(folder):
+        form = Form.FOREIGN if place is None else Form.TEMPORARY
+        yield from (Item(form, Section.WHEELS, (file,)) for file in files)
+        return
+    origin = next(((file,) for file in files if file.name == ORIGIN), ())
+    wheels = sorted(file for file in files if _is_wheel(file.name))
+    for file in files:
+        if file.name != ORIGIN and file not in wheels:
+            form = Form.TEMPORARY if file.name.endswith(TEMPORARY_SUFFIX) else Form.FOREIGN
+            yield Item(form, Section.WHEELS, (file,))
+    for wheel in wheels:
+        yield Item(Form.BUILT_WHEEL, Section.WHEELS, (wheel, *(origin if wheel is wheels[-1] else ())))
+    if origin and not wheels:
+        yield Item(Form.ORIGIN_ALONE, Section.WHEELS, origin)
+
+
+def _is_wheel(name: str) -> bool:
+    if not name.endswith(".whl"):
+        return False
+    try:
+        parse_wheel_filename(name)
+    except InvalidWheelFilename:
+        return False
+    return True
+
+
+def _other_form(folder: str, file: File) -> Form:
+    """Tell pip's own notes from strangers; `selfcheck.json` is what `pip cache purge` calls no longer used."""
+    top = folder.partition("/")[0]
+    if top == Form.OWN:
+        return Form.OWN
+    if folder == Form.SELFCHECK:
+        return Form.TEMPORARY if file.name.endswith(TEMPORARY_SUFFIX) else Form.SELFCHECK
+    return Form.SELFCHECK if file.path == "selfcheck.json" else Form.FOREIGN
+
+
+@dataclass(slots=True)
+class _Walk:
+    """The folders below `root`, each with its files; counts what the folders themselves take."""
+
+    root: Path
+    folders: int = 0
+    folder_bytes: int = 0
+    folder_allocated: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    _linked: set[tuple[int, int]] = field(default_factory=set)
+
+    def __iter__(self) -> Iterator[tuple[str, list[File]]]:
+        try:
+            self._count(self.root.stat())
+        except OSError:
+            return
+        pending = [""]
+        while pending:
+            folder = pending.pop()
+            files, folders = self._scan(folder)
+            pending += folders
+            if files:
+                yield folder, files
+
+    def _scan(self, folder: str) -> tuple[list[File], list[str]]:
+        prefix = f"{folder}/" if folder else ""
+        files, folders = [], []
+        try:
+            with os.scandir(os.path.join(self.root, folder)) as found:  # noqa: PTH118 -- half the time of a Path
+                for one in found:
+                    try:
+                        status = one.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+                    if stat.S_ISDIR(status.st_mode):
+                        self._count(status)
+                        folders.append(prefix + one.name)
+                    else:
+                        files.append(self._file(prefix + one.name, status))
+        except FileNotFoundError:
+            pass
+        except OSError:
+            self.unreadable.append(folder)
+        return files, folders
+
+    def _count(self, status: os.stat_result) -> None:
+        self.folders += 1
+        self.folder_bytes += status.st_size
+        self.folder_allocated += _allocated(status)
+
+    def _file(self, path: str, status: os.stat_result) -> File:
+        allocated = _allocated(status)
+        if status.st_nlink > 1:
+            identity = (status.st_dev, status.st_ino)
+            allocated = 0 if identity in self._linked else allocated
+            self._linked.add(identity)
+        return File(path, status.st_size, allocated, status.st_mtime_ns, status.st_ino, status.st_mode)
+
+
+def _allocated(status: os.stat_result) -> int:
+    """Windows tells no blocks: there the size has to do."""
+    blocks: int | None = getattr(status, "st_blocks", None)
+    return status.st_size if blocks is None else blocks * _DEVICE_BLOCK

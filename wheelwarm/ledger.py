@@ -1,7 +1,7 @@
-"""wheelwarm's own record below the cache: resolutions by input and target, and bodies whose hash was checked.
+"""wheelwarm's own record below the cache: resolutions, checked bodies, what each entry is, known URLs, use and runs.
 
-The only user of sqlite3. Never the truth: a ledger that is missing, damaged, newer or not writable costs time and
-names, never an answer, so no method raises for it; `warnings` tells what went wrong.
+The only user of sqlite3 beside its schema. Never the truth: a ledger that is missing, damaged, newer or not writable
+costs time and names, never an answer, so no method raises for it; `warnings` tells what went wrong.
 """
 
 from __future__ import annotations
@@ -9,44 +9,25 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from wheelwarm.model import Artifact, Kind, Resolution
+from wheelwarm.cache.format import key, normalise
+from wheelwarm.errors import InputError
+from wheelwarm.ledger_schema import SCHEMA_VERSION, prepare
+from wheelwarm.model import Artifact, Contents, Kind, Problem, Resolution, Run, Source, Summary
+
+__all__ = ["BUSY_SECONDS", "FILE", "FOLDER", "SCHEMA_VERSION", "Ledger", "dump", "load"]
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+_T = TypeVar("_T")
 
 FOLDER = "wheelwarm"
 FILE = "ledger.sqlite3"
 BUSY_SECONDS = 5.0
-
-SCHEMA_VERSION = 1
-# History: 1 resolutions, checked bodies, refusals.
-SCHEMA = """
--- What pip made of an input, the last time: one row for each input and target.
-CREATE TABLE resolution (
-    input   TEXT NOT NULL,  -- RequirementSet.digest with the index configuration
-    target  TEXT NOT NULL,  -- Target.identity
-    made    REAL NOT NULL,  -- seconds since the epoch, UTC
-    content TEXT NOT NULL,  -- the artifacts and the URLs asked on the way, as JSON; no credentials
-    PRIMARY KEY (input, target)
-);
--- Bodies whose sha256 was computed, with what tells that a file is still the same.
-CREATE TABLE body (
-    path     TEXT    NOT NULL PRIMARY KEY,  -- below the cache directory
-    size     INTEGER NOT NULL,              -- bytes
-    mtime_ns INTEGER NOT NULL,
-    inode    INTEGER NOT NULL,
-    sha256   TEXT    NOT NULL
-);
--- Responses that may not be stored, by the server's own word at the last fetch.
-CREATE TABLE refusal (
-    url    TEXT NOT NULL PRIMARY KEY,
-    reason TEXT NOT NULL  -- model.Reason
-);
-"""
 
 
 class Ledger:
@@ -139,6 +120,62 @@ class Ledger:
         else:
             self._write("INSERT OR REPLACE INTO refusal VALUES (?, ?)", [(url, reason)])
 
+    def contents(self) -> dict[str, tuple[str, Contents]]:
+        """Return what is remembered of each entry and built wheel, by its path: its mark then, and what it was."""
+        rows = self._all("SELECT * FROM entry", ())
+        return {path: (mark, what) for path, mark, what in self._read(rows, _contents)}
+
+    def learn_contents(self, learnt: Iterable[tuple[str, str, Contents]], *, gone: Iterable[str] = ()) -> None:
+        """Keep what entries are (path, mark, contents), and forget those that are gone, their use too."""
+        paths = [(path,) for path in gone]
+        self._write("DELETE FROM entry WHERE path = ?", paths)
+        self._write("DELETE FROM use WHERE path = ?", paths)
+        rows = [_entry_row(*one) for one in learnt]
+        self._write(
+            "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [row for row in rows if _is_text(row)],
+        )
+
+    def urls(self) -> dict[str, Artifact]:
+        """Return every URL that a run of ours has seen, by its cache key; of an index page the version is empty."""
+        return dict(self._read(self._all("SELECT * FROM url", ()), _known_url))
+
+    def learn_urls(self, artifacts: Iterable[Artifact]) -> None:
+        """Keep what stands behind URLs, by their cache keys; those that have none are passed over."""
+        rows = [row for row in map(_url_row, artifacts) if row and _is_text(row)]
+        self._write("INSERT OR REPLACE INTO url VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def uses(self) -> dict[str, float]:
+        """Return when a run of ours last found that pip will ask for an entry, by its path."""
+        return {str(path): float(used) for path, used in self._all("SELECT path, used FROM use", ())}
+
+    def note_use(self, paths: Iterable[Path], used: float) -> None:
+        """Keep that pip will ask for these; a path is that of an entry's first file, or of a built wheel."""
+        rows = [(self._relative(path), used) for path in paths]
+        self._write("INSERT OR REPLACE INTO use VALUES (?, ?)", rows)
+
+    def runs(self) -> list[Run]:
+        """Return every run kept, the oldest first."""
+        return list(self._read(self._all("SELECT * FROM run ORDER BY started", ()), _run))
+
+    def record_run(self, run: Run) -> None:
+        """Keep what a run found."""
+        found = run.found
+        counts = (found.hits, found.stale, found.misses, found.uncacheable, found.local)
+        row = (run.started, run.target, *counts, run.bytes_downloaded, run.seconds)
+        self._write("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row])
+
+    def _read(self, rows: Iterable[Sequence[Any]], read: Callable[..., _T]) -> Iterator[_T]:
+        """Read rows one by one; such as hold something else are passed over, with one warning for all."""
+        unreadable = 0
+        for row in rows:
+            try:
+                yield read(*row)
+            except (ValueError, TypeError, AttributeError):
+                unreadable += 1
+        if unreadable:
+            self.warnings.append(f"The ledger {self.path} has rows that cannot be read: {unreadable}.")
+
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.cache_dir).as_posix()
 
@@ -155,24 +192,11 @@ class Ledger:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                self._create(connection)
-            elif version != SCHEMA_VERSION:
-                raise sqlite3.DatabaseError(f"schema version {version}")
+            prepare(connection)
         except BaseException:
             connection.close()
             raise
         return connection
-
-    def _create(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        # Another wheelwarm may have made the tables while this one waited for the lock.
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in SCHEMA.split(";\n"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
 
     def _set_aside(self, exc: sqlite3.DatabaseError) -> sqlite3.Connection | None:
         if isinstance(exc, sqlite3.OperationalError):
@@ -240,4 +264,61 @@ def load(fields: Mapping[str, Any]) -> Artifact:
         link_hash=(str(link_hash[0]), str(link_hash[1])) if link_hash else None,
         subdirectory=fields["subdirectory"],
         direct=bool(fields["direct"]),
+    )
+
+
+def _entry_row(path: str, mark: str, what: Contents) -> tuple[object, ...]:
+    names = (what.kind, what.name, what.version, what.filename, " ".join(what.tags), what.requires_python)
+    return path, mark, *names, what.sha256, what.yanked, what.source, what.problem, what.expires, what.validator
+
+
+def _contents(path: str, mark: str, *row: Any) -> tuple[str, str, Contents]:
+    kind, name, version, filename, tags, requires_python, sha256, yanked, source, problem, expires, validator = row
+    contents = Contents(
+        kind=Kind(kind),
+        name=name,
+        version=version,
+        filename=filename,
+        tags=tuple(tags.split()),
+        requires_python=requires_python,
+        sha256=sha256,
+        yanked=bool(yanked),
+        source=Source(source) if source else None,
+        problem=Problem(problem) if problem else None,
+        expires=None if expires is None else float(expires),
+        validator=bool(validator),
+    )
+    return path, mark, contents
+
+
+def _is_text(row: Sequence[object]) -> bool:
+    """Tell whether SQLite takes a row: a name out of hostile JSON, or of a file, may hold half a character."""
+    try:
+        return all(not isinstance(value, str) or value.isascii() or bool(value.encode()) for value in row)
+    except UnicodeEncodeError:
+        return False
+
+
+def _url_row(artifact: Artifact) -> tuple[object, ...] | None:
+    try:
+        url = normalise(artifact.url)
+    except InputError:
+        return None
+    return key(url), url, artifact.kind, artifact.name, artifact.version, artifact.filename, artifact.sha256
+
+
+def _known_url(key: str, *row: Any) -> tuple[str, Artifact]:
+    url, kind, name, version, filename, sha256 = row
+    hashes = {"sha256": str(sha256)} if sha256 else {}
+    return key, Artifact(name=name, version=version, filename=filename, kind=Kind(kind), url=url, hashes=hashes)
+
+
+def _run(started: float, target: str, *row: Any) -> Run:
+    *counts, downloaded, seconds = row
+    return Run(
+        started=float(started),
+        target=str(target),
+        found=Summary(*map(int, counts)),
+        bytes_downloaded=int(downloaded),
+        seconds=float(seconds),
     )

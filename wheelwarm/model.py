@@ -85,6 +85,28 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
+class Source(StrEnum):
+    """How it is known what an entry of the cache is, the best first."""
+
+    URL = "url"
+    """A run of ours has seen the URL behind its key."""
+    INDEX_PAGE = "index page"
+    """A cached index page lists the URL behind its key."""
+    BODY = "body"
+    """Its own bytes tell: the file name is rebuilt from them."""
+    FILE_NAME = "file name"
+    """pip gave the file its own name, as it does to a wheel that it built."""
+
+
+class Problem(StrEnum):
+    """Why an entry is of no use to a pip of today."""
+
+    UNREADABLE = "unreadable"
+    OLDER_FORMAT = "older format"
+    """Written by pip 9 or older."""
+    TRUNCATED = "truncated"
+
+
 class Layout(StrEnum):
     """How a pip lays out its HTTP cache: the section folder's name stands for the format."""
 
@@ -199,6 +221,29 @@ class Row:
         return self.after or self.before
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What an entry of the cache or a built wheel is, as far as that is known.
+
+    `name` is normalised; `sha256` is the body's as the index states it. `expires` is when the freshness lifetime ends,
+    in seconds since the epoch, UTC (infinite for a permanent redirect; None where nothing is stored to be fresh);
+    `validator` tells whether the server can be asked then, or pip drops the entry.
+    """
+
+    kind: Kind = Kind.OTHER
+    name: str | None = None
+    version: str | None = None
+    filename: str | None = None
+    tags: tuple[str, ...] = ()
+    requires_python: str | None = None
+    sha256: str | None = None
+    yanked: bool = False
+    source: Source | None = None
+    problem: Problem | None = None
+    expires: float | None = None
+    validator: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """How many artifacts had each outcome."""
@@ -220,6 +265,17 @@ class Summary:
             count[Outcome.UNCACHEABLE],
             count[Outcome.LOCAL],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one prefetch found before it did anything; `started` in seconds since the epoch, UTC."""
+
+    started: float
+    target: str
+    found: Summary
+    bytes_downloaded: int
+    seconds: float
 
 
 class Observer(Protocol):

@@ -101,8 +101,14 @@ def find(root: Path, key: str, *, project: str, tags: Sequence[str]) -> BuiltWhe
     """Return the wheel that pip would take from the folder of `key`, None if it would build.
 
     Among the wheels of `project` that is the one with the most preferred of `tags`, the first by file name at a draw.
+    Without `tags` any will do: the key names the interpreter's version, so a wheel for another platform is all that
+    could be wrong.
     """
     name = canonicalize_name(project)
+    if not tags:
+        return min(
+            (wheel for wheel in _wheels_in(directory(root, key)) if wheel.name == name), default=None, key=_place
+        )
     rank = {tag: place for place, tag in reversed(list(enumerate(tags)))}
     choice = [
         (min(rank[tag] for tag in wheel.tags if tag in rank), wheel.path.name, wheel)
@@ -110,6 +116,10 @@ def find(root: Path, key: str, *, project: str, tags: Sequence[str]) -> BuiltWhe
         if wheel.name == name and not rank.keys().isdisjoint(wheel.tags)
     ]
     return min(choice)[-1] if choice else None
+
+
+def _place(wheel: BuiltWheel) -> str:
+    return wheel.path.name
 
 
 def iterate(root: Path) -> Iterator[BuiltWheel]:

@@ -1,0 +1,240 @@
+"""The command line itself: help, exit codes, JSON contract, documentation, interrupts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+import wheelwarm
+from tests.functional.test_prefetch import publish
+from tests.helpers.index import Fault
+from tests.helpers.program import Program
+from wheelwarm.cli import app
+
+if TYPE_CHECKING:
+    from tests.helpers.index import Index
+    from tests.helpers.pips import PipEnvironment
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
+WARMING = ("prefetch", "check")
+
+ENVELOPE = {"wheelwarm", "command", "status", "data", "errors"}
+ARTIFACT = {"name", "version", "filename", "kind", "url", "size", "sha256", "before"}
+COUNTS = {"hits", "stale", "misses", "uncacheable", "local"}
+
+
+def test_the_version_is_the_package_s() -> None:
+    """`--version` prints the version that the package has."""
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"wheelwarm {wheelwarm.__version__}\n"
+
+
+def test_no_command_shows_the_help() -> None:
+    """Without a command the help is shown, and that is a usage error."""
+    result = CliRunner().invoke(app, [])
+
+    assert "Commands" in result.stdout + result.stderr
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_a_place_in_the_readme(command: str) -> None:
+    """Each command explains itself in 80 columns, and the README has a section for it."""
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"})
+
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert re.search(rf"^## .*\b{command}\b", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_readme_names_only_options_that_exist(command: str) -> None:
+    """Every `--option` in a command's README section is one that the command, or pip, has."""
+    section = re.search(rf"^## [^\n]*\b{command}\b.*?(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    assert section
+    known = set(re.findall(r"--[a-z-]+", CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout))
+    of_pip = {"--hash", "--report", "--dry-run"}
+
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", section[0])) - known - of_pip == set()
+
+
+@pytest.mark.parametrize("command", WARMING)
+@pytest.mark.parametrize(
+    "arguments", [["--no-such-option"], ["x", "--python"], ["x", "--only-binary"]], ids=["unknown", "python", "binary"]
+)
+def test_wrong_usage_exits_with_2(command: str, arguments: list[str]) -> None:
+    """An unknown option, or one without its value, is a usage error."""
+    assert CliRunner().invoke(app, [command, *arguments]).exit_code == 2
+
+
+def test_an_unknown_seed_policy_is_a_usage_error(modern_pip: PipEnvironment, index: Index, cache_dir: Path) -> None:
+    """`--seed` takes the policies it names."""
+    answer = Program(modern_pip, index, cache_dir).run("prefetch", "x", "--seed", "always")
+
+    assert answer.code == 2
+    assert "verified" in answer.err
+
+
+@pytest.mark.parametrize("command", WARMING)
+def test_nothing_asked_for_is_an_error_with_a_hint(
+    modern_pip: PipEnvironment, index: Index, cache_dir: Path, command: str
+) -> None:
+    """Without any requirement: exit code 3, and the hint shows what to type."""
+    answer = Program(modern_pip, index, cache_dir).run(command)
+
+    assert (answer.code, answer.out) == (3, "")
+    assert answer.err.startswith("error: ")
+    assert "-r requirements.txt" in answer.err
+
+
+def keys(data: dict[str, Any]) -> set[str]:
+    """Return a document's keys."""
+    return set(data)
+
+
+def test_the_json_of_prefetch_keeps_its_contract(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """The key sets are those that the README names; standard error stays empty."""
+    publish(index, tmp_path / "files")
+
+    answer = Program(modern_pip, index, cache_dir).run("prefetch", "app", "tool", "--json")
+
+    assert keys(answer.envelope) == ENVELOPE
+    assert (answer.envelope["wheelwarm"], answer.envelope["command"]) == (1, "prefetch")
+    assert keys(answer.data) == {
+        "target", "artifacts", "summary", "after", "metadata", "bytes_downloaded", "seconds", "dry_run",
+    }  # fmt: skip
+    assert keys(answer.data["target"]) == {"python", "version", "pip", "cache_dir"}
+    for artifact in answer.data["artifacts"]:
+        assert keys(artifact) == ARTIFACT | {"action", "after"}
+        assert keys(artifact["before"]) == keys(artifact["after"]) == {"outcome", "reason"}
+    assert keys(answer.data["summary"]) == keys(answer.data["after"]) == COUNTS
+    assert answer.err == ""
+
+
+def test_the_json_of_check_keeps_its_contract(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """`check` has neither action nor after; it says where the resolution is from."""
+    publish(index, tmp_path / "files")
+    program = Program(modern_pip, index, cache_dir)
+    program.run("prefetch", "app")
+
+    answer = program.run("check", "app", "--json")
+
+    assert keys(answer.data) == {"target", "artifacts", "summary", "metadata", "resolution", "seconds"}
+    assert keys(answer.data["resolution"]) == {"source", "made"}
+    assert all(keys(artifact) == ARTIFACT for artifact in answer.data["artifacts"])
+
+
+def test_errors_are_json_too(modern_pip: PipEnvironment, index: Index, cache_dir: Path) -> None:
+    """With `--json` an error is an envelope with code, message and hint, beside the sentence on standard error."""
+    answer = Program(modern_pip, index, cache_dir).run("prefetch", "no-such-project", "--json")
+
+    assert (answer.code, answer.envelope["status"], answer.data) == (3, "error", {})
+    assert [keys(error) for error in answer.envelope["errors"]] == [{"code", "message", "hint"}]
+    assert "no-such-project" in answer.envelope["errors"][0]["message"]
+    assert answer.err.startswith("error: ")
+
+
+def test_a_failed_file_is_told_and_the_rest_is_warm(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """One file that cannot be had: exit code 1, status partial, its error; all others are hits."""
+    publish(index, tmp_path / "files")
+    index.inject("/files/app-1.0-py3-none-any.whl", Fault(status=404), times=None)
+
+    answer = Program(modern_pip, index, cache_dir).run("prefetch", "app", "--json")
+
+    assert (answer.code, answer.envelope["status"]) == (1, "partial")
+    assert answer.outcomes("after") == {
+        "app-1.0-py3-none-any.whl": ("miss", "absent"),
+        "lib-2.0-py3-none-any.whl": ("hit", None),
+    }
+    assert "404" in answer.envelope["errors"][0]["message"]
+
+
+def test_the_module_runs(modern_pip: PipEnvironment) -> None:
+    """`python -m wheelwarm` is the same program."""
+    done = subprocess.run([sys.executable, "-m", "wheelwarm", "--version"], check=True, capture_output=True, text=True)
+
+    assert done.stdout.startswith("wheelwarm ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_nothing_behind(
+    modern_pip: PipEnvironment,
+    index: Index,
+    tmp_path: Path,
+    cache_dir: Path,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    """Ctrl-C in the middle of a transfer ends at once with 130, without temporary files or processes."""
+    publish(index, tmp_path / "files")
+    (tmp_path / "tmp").mkdir()
+    index.inject("app-1.0-py3-none-any.whl", Fault(bytes_per_second=1000), times=None)
+    environ = {**modern_pip.environ(cache_dir=cache_dir, index=index), "TMPDIR": str(tmp_path / "tmp")}
+    command = [sys.executable, "-m", "wheelwarm", "prefetch", "app", "--python", str(modern_pip.python)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_until(lambda: bool(index.requested(suffix="/app-1.0-py3-none-any.whl")))
+        started = time.monotonic()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+
+    assert (process.returncode, b"Traceback" in err) == (code, False)
+    assert time.monotonic() - started < 10
+    assert not list(cache_dir.rglob("*.tmp"))
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def wait_until(condition: Any, seconds: float = 60) -> None:
+    """Wait for something to become true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_a_closed_pipe_is_no_error(modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """A reader that goes away, as `head` does, ends wheelwarm quietly."""
+    publish(index, tmp_path / "files")
+    environ = modern_pip.environ(cache_dir=cache_dir, index=index)
+    command = [sys.executable, "-m", "wheelwarm", "prefetch", "app", "--json", "--python", str(modern_pip.python)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.stderr
+        err = process.stderr.read()
+
+    assert err == b""
+
+
+def test_output_in_a_pipe_is_not_cut(modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """Where no terminal is, file names and reasons are written in full, without escape sequences."""
+    publish(index, tmp_path / "files")
+
+    answer = Program(modern_pip, index, cache_dir).run("prefetch", "app", COLUMNS=None)
+
+    assert "app-1.0-py3-none-any.whl" in answer.out
+    assert "miss (absent)" in answer.out
+    assert "\x1b" not in answer.out + answer.err
+
+
+def test_json_is_one_document(modern_pip: PipEnvironment, index: Index, cache_dir: Path) -> None:
+    """Whatever happens, standard output of `--json` is one JSON document and nothing else."""
+    answer = Program(modern_pip, index, cache_dir).run("check", "no-such-project", "--json")
+
+    assert json.loads(answer.out)["command"] == "check"

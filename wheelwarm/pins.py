@@ -6,14 +6,15 @@ for is checked against the cached metadata of each.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from wheelwarm import urls
 from wheelwarm.cache.archive import Window, read_zip_member, zip_members
@@ -36,7 +37,12 @@ if TYPE_CHECKING:
     from wheelwarm.requirements import RequirementSet
     from wheelwarm.target import Target
 
-SDIST_RANK = -1_000_000
+# Settings that change which file pip takes, beside those that requirement files may hold: only pip can weigh them.
+WEIGHED_BY_PIP = (
+    *("constraint", "requirement", "editable", "group", "find-links", "no-index", "no-binary", "only-binary"),
+    *("prefer-binary", "only-final", "uploaded-prior-to", "ignore-requires-python"),
+    *("platform", "python-version", "implementation", "abi"),
+)
 # The longest description on the package index is far below this; a hostile one is not read.
 METADATA_LIMIT = 16 * 2**20
 
@@ -47,19 +53,31 @@ def resolve_pins(requirements: RequirementSet, shelf: Shelf, *, default_index: C
     `default_index` tells the index of a pip that is not configured to use another.
     Raises ResolveError when a pinned project needs one that is not in the input.
     """
-    lines = [line for line in requirements.lines if not line.constraint and applies(line, shelf.target)]
-    needs_index = any(line.pin and not line.url for line in lines)
+    applying = [line for line in requirements.lines if applies(line, shelf.target)]
+    lines = [line for line in applying if not line.constraint]
+    needs_index = any(line.pin for line in lines)
     indexes = index_urls(requirements, shelf.target, default_index) if needs_index else ()
     if not requirements.fully_pinned or (needs_index and (not indexes or not shelf.target.tags)):
         return None
+    if any(line.constraint and (line.url or line.hashes) for line in applying):
+        return None
     asked = [page_url(index, line) for line in lines if line.pin for index in indexes]
-    pages = Pages(shelf, asked)
-    known = KnownArtifacts(shelf, asked)
-    artifacts = tuple(
-        pinned_artifact(line, pages, requirements, shelf.target) or known.of(line) or unknown(line) for line in lines
-    )
+    choice = Choice(requirements.options, applying, shelf.target)
+    pages, known = Pages(shelf, asked), KnownArtifacts(shelf, asked)
+    artifacts = [
+        pinned_artifact(line, pages, choice) or known.of(line, choice.options) or unknown(line) for line in lines
+    ]
     check_closed(lines, artifacts, shelf)
-    return Resolution(artifacts=artifacts, made=shelf.now, source="pins")
+    return Resolution(artifacts=tuple(distinct(artifacts)), made=shelf.now, source="pins")
+
+
+def distinct(artifacts: Iterable[Artifact]) -> Iterator[Artifact]:
+    """Leave out what was named before: a pin may stand in several files, with and without extras."""
+    seen = set()
+    for artifact in artifacts:
+        if (known := (artifact.name, *artifact.identity)) not in seen:
+            seen.add(known)
+            yield artifact
 
 
 def applies(line: RequirementLine, target: Target) -> bool:
@@ -70,10 +88,11 @@ def applies(line: RequirementLine, target: Target) -> bool:
 def index_urls(requirements: RequirementSet, target: Target, default_index: Callable[[], str]) -> tuple[str, ...]:
     """Return the indexes pip would ask; none where files from elsewhere could win, which only pip can weigh."""
     options = requirements.options
-    links = (*options.find_links, *(target.setting("find-links") or "").split())
     index = options.index_url or target.setting("index-url") or default_index()
     extra = (*options.extra_index_urls, *(target.setting("extra-index-url") or "").split())
-    if options.no_index or links or not all(url.startswith("http") for url in (index, *extra)):
+    if options.no_index or options.find_links or any(target.setting(name) for name in WEIGHED_BY_PIP):
+        return ()
+    if not all(url.startswith("http") for url in (index, *extra)):
         return ()
     return (index, *extra)
 
@@ -84,19 +103,16 @@ def page_url(index: str, line: RequirementLine) -> str:
     return f"{index.rstrip('/')}/{name}/"
 
 
-def pinned_artifact(
-    line: RequirementLine, pages: Pages, requirements: RequirementSet, target: Target
-) -> Artifact | None:
+def pinned_artifact(line: RequirementLine, pages: Pages, choice: Choice) -> Artifact | None:
     """Return the file a pin or a URL stands for; None if no cached page tells."""
-    if line.url or not line.pin:
+    if not line.pin:
         return artifact_of_url(line)
-    name, version = line.pin
-    links = [link for link in pages.cached_links(name) if fits(link, line, version, requirements, target)]
-    if not links:
+    name = line.pin[0]
+    best = choice.among(pages.cached_links(name), name)
+    if best is None:
         return None
-    best = max(links, key=lambda link: preference(link, target))
     artifact = replace(urls.artifact_at(best.url), hashes=dict(best.hashes), size=best.size)
-    return replace(artifact, name=name, link_hash=best.hash_in_key_of(Version(target.pip)))
+    return replace(artifact, name=name, link_hash=best.hash_in_key_of(Version(choice.target.pip)))
 
 
 def unknown(line: RequirementLine) -> Artifact:
@@ -112,14 +128,17 @@ class KnownArtifacts:
         self._pages = {normalise(url) for url in asked}
         self._resolutions = shelf.ledger.recall_all(shelf.target.identity)
 
-    def of(self, line: RequirementLine) -> Artifact | None:
-        """Return the file that pip once chose for this very pin."""
+    def of(self, line: RequirementLine, options: IndexOptions) -> Artifact | None:
+        """Return the file that pip once chose for this very pin, unless it would not now."""
+        allowed = allowed_hashes(line)
         name, version = line.pin or ("", "")
         for resolution in self._resolutions:
             if not any(urls.page_project(url) == name for url in self._pages.intersection(resolution.asked)):
                 continue
             for artifact in resolution.artifacts:
-                if canonicalize_name(artifact.name) == name and artifact.version == version and not artifact.direct:
+                if canonicalize_name(artifact.name) != name or artifact.version != version or artifact.direct:
+                    continue
+                if allows_format(options, artifact) and not (allowed and allowed.isdisjoint(artifact.hashes.items())):
                     return artifact
         return None
 
@@ -127,29 +146,83 @@ class KnownArtifacts:
 def artifact_of_url(line: RequirementLine) -> Artifact:
     """Name what a direct URL or a path stands for."""
     url, _, fragment = (line.url or line.text).partition("#")
+    url = without_credentials(url)
     link_hash = fragment_hash(f"#{fragment}")
+    # Of several hashes pip takes any: then none can be named that the body must have.
+    hashes = [link_hash] if link_hash else allowed_hashes(line)
     artifact = urls.artifact_at(url)
     return replace(
         artifact,
         name=line.requirement.name if line.requirement else artifact.name,
-        hashes=dict([link_hash]) if link_hash else dict(text.split(":", 1) for text in line.hashes),
+        hashes=dict(hashes) if len(hashes) == 1 else {},
         link_hash=link_hash,
         subdirectory=fragment_subdirectory(f"#{fragment}"),
         direct=True,
     )
 
 
-def fits(link: Link, line: RequirementLine, version: str, requirements: RequirementSet, target: Target) -> bool:
-    """Tell whether pip would consider a link for this pin."""
-    candidate = urls.artifact_at(link.url)
-    allowed = {tuple(text.split(":", 1)) for text in line.hashes}
-    return (
-        is_version(candidate.version, version)
-        and (candidate.kind is not Kind.WHEEL or preference(link, target)[0] > SDIST_RANK)
-        and (not allowed or not allowed.isdisjoint(link.hashes.items()))
-        and accepts_python(link.requires_python, target)
-        and allows_format(requirements.options, candidate)
-    )
+def without_credentials(url: str) -> str:
+    """Return an http URL as pip asks for it, without the user information before the host."""
+    if not url.startswith("http"):
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def allowed_hashes(line: RequirementLine) -> set[tuple[str, str]]:
+    """Return the hashes that a requirement allows, as pairs of algorithm and hex digest."""
+    return {(name, digest.lower()) for name, _, digest in (text.partition(":") for text in line.hashes)}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """pip's choice among the links of one project, by the rules of its package finder and PEP 592.
+
+    `lines` are all requirements and constraints; what they say of one project holds together.
+    """
+
+    options: IndexOptions
+    lines: Sequence[RequirementLine]
+    target: Target
+
+    def among(self, links: Iterable[Link], name: str) -> Link | None:
+        """Return the link that pip would take; of equal ones that is the last."""
+        demands = [line for line in self.lines if line.requirement and canonicalize_name(line.requirement.name) == name]
+        fitting = [link for link in links if self._fits(link, name, demands)]
+        return max(reversed(fitting), key=lambda link: self._preference(link, demands), default=None)
+
+    def _fits(self, link: Link, name: str, demands: Sequence[RequirementLine]) -> bool:
+        candidate = urls.artifact_at(link.url)
+        return (
+            canonicalize_name(candidate.name) == name
+            and all(is_version(candidate.version, line) for line in demands)
+            and all(allows_hash(link, line) for line in demands)
+            and (candidate.kind is not Kind.WHEEL or self._tag_place(link) is not None)
+            and accepts_python(link.requires_python, self.target)
+            and allows_format(self.options, candidate)
+        )
+
+    def _preference(self, link: Link, demands: Sequence[RequirementLine]) -> tuple[object, ...]:
+        """Order links as pip does: a hash asked for, not yanked, the local version, the tag, the build number."""
+        candidate = urls.artifact_at(link.url)
+        is_wheel = candidate.kind is Kind.WHEEL
+        has_hash = any(not allowed_hashes(line).isdisjoint(link.hashes.items()) for line in demands)
+        place = self._tag_place(link)
+        return (
+            has_hash,
+            not link.yanked,
+            self.options.prefer_binary and is_wheel,
+            Version(candidate.version),
+            -len(self.target.tags) if place is None else -place,
+            parse_wheel_filename(link.filename)[2] if is_wheel else (),
+        )
+
+    def _tag_place(self, link: Link) -> int | None:
+        """Return the place of a wheel's best tag among the target's, 0 the first; None where no tag is."""
+        if not link.filename.endswith(".whl"):
+            return None
+        tags = {str(tag) for tag in parse_wheel_filename(link.filename)[3]}
+        return next((place for place, tag in enumerate(self.target.tags) if tag in tags), None)
 
 
 def allows_format(options: IndexOptions, candidate: Artifact) -> bool:
@@ -163,12 +236,15 @@ def allows_format(options: IndexOptions, candidate: Artifact) -> bool:
     return True
 
 
-def is_version(found: str, wanted: str) -> bool:
-    """Compare versions as PEP 440 does, local version labels of the found one left aside when not asked for."""
-    try:
-        return Version(found) == Version(wanted) or Version(found).public == wanted
-    except InvalidVersion:
-        return found == wanted
+def is_version(found: str, line: RequirementLine) -> bool:
+    """Tell whether a requirement or constraint takes a version."""
+    return line.requirement is None or line.requirement.specifier.contains(found, prereleases=True)
+
+
+def allows_hash(link: Link, line: RequirementLine) -> bool:
+    """Tell whether a link has a hash that the requirement allows, or tells none at all."""
+    allowed = allowed_hashes(line)
+    return not allowed or not link.hashes or not allowed.isdisjoint(link.hashes.items())
 
 
 def accepts_python(specifiers: str | None, target: Target) -> bool:
@@ -179,41 +255,41 @@ def accepts_python(specifiers: str | None, target: Target) -> bool:
         return True
 
 
-def preference(link: Link, target: Target) -> tuple[int, tuple[int, str]]:
-    """Order links of one version as pip does: the tag it likes best, the higher build number, an sdist last."""
-    if not link.filename.endswith(".whl"):
-        return SDIST_RANK, (0, "")
-    _, _, build, tags = parse_wheel_filename(link.filename)
-    rank = {tag: place for place, tag in enumerate(target.tags)}
-    places = [rank[str(tag)] for tag in tags if str(tag) in rank]
-    return (-min(places) if places else SDIST_RANK), build or (0, "")
-
-
 def check_closed(lines: Sequence[RequirementLine], artifacts: Sequence[Artifact], shelf: Shelf) -> None:
     """Raise ResolveError when a file's cached metadata asks for a project that the input does not name."""
-    given = {canonicalize_name(artifact.name) for artifact in artifacts}
-    for line, artifact in zip(lines, artifacts, strict=True):
-        extras = line.requirement.extras if line.requirement else set()
+    by_name = {canonicalize_name(artifact.name): artifact for artifact in artifacts}
+    open_ = [
+        (canonicalize_name(artifact.name), frozenset(line.requirement.extras if line.requirement else ()))
+        for line, artifact in zip(lines, artifacts, strict=True)
+    ]
+    seen = set(open_)
+    while open_:
+        name, extras = open_.pop()
+        artifact = by_name[name]
         for needed in dependencies(artifact, extras, shelf):
-            if canonicalize_name(needed) not in given:
+            if canonicalize_name(needed.name) not in by_name:
                 raise ResolveError(
-                    f"{artifact.name} {artifact.version} needs {needed}, which the input does not pin.",
+                    f"{artifact.name} {artifact.version} needs {needed.name}, which the input does not pin.",
                     hint="Run `wheelwarm prefetch` with it, or give --resolve to let pip ask the index now.",
                 )
+            asked = canonicalize_name(needed.name), frozenset(needed.extras)
+            if asked not in seen:
+                seen.add(asked)
+                open_.append(asked)
 
 
-def dependencies(artifact: Artifact, extras: set[str], shelf: Shelf) -> Iterator[str]:
-    """Yield the projects that a wheel needs on the target; none where the cache does not hold its metadata."""
+def dependencies(artifact: Artifact, extras: Iterable[str], shelf: Shelf) -> Iterator[Requirement]:
+    """Yield what a wheel needs on the target; nothing where the cache does not hold its metadata."""
     for text in parse_email(cached_metadata(artifact, shelf))[0].get("requires_dist", []):
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
         if requirement.marker is None or holds(requirement.marker, extras, shelf.target):
-            yield requirement.name
+            yield requirement
 
 
-def holds(marker: Marker, extras: set[str], target: Target) -> bool:
+def holds(marker: Marker, extras: Iterable[str], target: Target) -> bool:
     """Tell whether a dependency's marker holds, with any of the extras asked for or with none."""
     return any(marker.evaluate({**target.environment, "extra": extra}) for extra in (*extras, ""))
 

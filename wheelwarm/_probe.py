@@ -71,8 +71,10 @@ def run_pip(arguments):
         runpy.run_module("pip", run_name="__main__", alter_sys=True)
     except SystemExit as exit_:
         code = exit_.code or 0
-    except ImportError:
+    except Exception as exception:
+        # A pip that is damaged, or not made for this Python.
         code = 1
+        err.write("%s: %s" % (type(exception).__name__, exception))
     finally:
         sys.stdout, sys.stderr = real
     return {"code": code, "out": out.getvalue(), "err": err.getvalue()}

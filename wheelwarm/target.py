@@ -174,8 +174,10 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(GRACE_SECONDS)
     except subprocess.TimeoutExpired:
-        signal_group(process, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+        process.kill()
         process.wait()
+    # A build that does not heed Ctrl-C outlives pip, which does.
+    signal_group(process, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
 
 
 def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
@@ -250,7 +252,7 @@ def probe(
         implementation=facts["implementation"],
         pip=facts["pip"],
         pip_command=tuple(facts.get("pip_command") or (facts["executable"], "-c", PIP_SHIM)),
-        cache_dir=cache_directory(facts["cache"]),
+        cache_dir=cache_directory(facts["cache"], python=facts["executable"]),
         interpreter_name=facts.get("interpreter", "cp"),
         interpreter_version=facts.get("interpreter_version", "".join(facts["version"].split(".")[:2])),
         tags=tuple(facts["tags"]),
@@ -335,8 +337,8 @@ def check_supported(facts: Mapping[str, Any]) -> None:
         )
 
 
-def cache_directory(answer: Mapping[str, Any]) -> Path:
-    """Read what `pip cache dir` said; CacheError when pip has the cache switched off.
+def cache_directory(answer: Mapping[str, Any], *, python: str) -> Path:
+    """Read what `pip cache dir` said; CacheError when pip has the cache switched off, TargetError for a broken pip.
 
     pip prints the path and exits with 0, or exits with 1: by --no-cache-dir (PIP_NO_CACHE_DIR, pip.conf), or since the
     directory is not the user's to write (for root pip tests the owner).
@@ -350,6 +352,12 @@ def cache_directory(answer: Mapping[str, Any]) -> Path:
         raise CacheError(
             f"pip does not use its cache {where}: it, or its parent, is not owned or not writable by the current user.",
             hint="Run as its owner, mend its owner and permissions, or name another by --cache-dir.",
+        )
+    if "disabled" not in warning:
+        said = (warning.strip().splitlines() or ["it said nothing"])[-1]
+        raise TargetError(
+            redact(f"The pip of {python} does not work: {said.rstrip('.')}."),
+            hint=f"{python} -m ensurepip --upgrade, or name another Python by --python.",
         )
     raise CacheError(
         "pip's cache is disabled (by --no-cache-dir, PIP_NO_CACHE_DIR or pip.conf), so there is nothing to warm.",

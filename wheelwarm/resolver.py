@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.model import Artifact, Kind, Observer, Resolution
 from wheelwarm.pip_errors import MISMATCH, Words, explain
+from wheelwarm.redaction import redact
 from wheelwarm.urls import file_name
 
 if TYPE_CHECKING:
@@ -67,9 +68,14 @@ def resolve(
 
 
 def input_digest(requirements: RequirementSet, target: Target) -> str:
-    """Tell inputs apart for the ledger: the requirements, and pip's configuration but for what cannot matter."""
+    """Tell inputs apart for the ledger: the requirements, and pip's configuration but for what cannot matter.
+
+    Credentials do not count, as in `RequirementSet.digest`: a renewed token leaves the input what it was.
+    """
     settings = sorted(
-        f"{name}={value}" for name, value in target.config.items() if name.rpartition(".")[2] not in WITHOUT_EFFECT
+        f"{name}={redact(value)}"
+        for name, value in target.config.items()
+        if name.rpartition(".")[2] not in WITHOUT_EFFECT
     )
     return hashlib.sha256("\n".join([requirements.digest, *settings]).encode()).hexdigest()
 
@@ -87,7 +93,9 @@ def announce(line: str, observer: Observer) -> None:
     """Tell how far pip's resolver is."""
     words = line.split()
     if words[:1] == ["Collecting"] and len(words) > 1:
-        observer.phase(f"resolving {words[1].split('#')[0].split('@')[0]}")
+        # A URL by its file alone: pip 22.2 prints the credentials in it.
+        what = file_name(words[1]) if "://" in words[1] else words[1].partition("@")[0]
+        observer.phase(f"resolving {what}")
 
 
 def read_result(completed: Completed, report: Path, log: Path, requirements: RequirementSet, now: float) -> Resolution:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from packaging.version import Version
 
 from wheelwarm import index_page, urls
 from wheelwarm.cache.format import normalise
-from wheelwarm.errors import FetchError, FormatError
+from wheelwarm.errors import FetchError, FormatError, InputError
 from wheelwarm.fetcher import Download
 from wheelwarm.model import Artifact, Kind
 from wheelwarm.network import only_pip_can
@@ -19,7 +20,7 @@ from wheelwarm.network import only_pip_can
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from wheelwarm.fetcher import Fetcher
+    from wheelwarm.fetcher import Fetched, Fetcher
     from wheelwarm.index_page import Link
     from wheelwarm.lookup import Shelf
 
@@ -68,8 +69,9 @@ class Pages:
         pages = [url for project in projects for url in self._unread.pop(project, ())]
         absent = [url for url in pages if not self._read_cached(url)]
         if fetch:
-            for url, body, headers in self._fetch(absent):
-                self._parse(url, body, headers)
+            for url, fetched in self._fetch(absent):
+                self._parse(url, fetched.path.read_bytes(), fetched.headers, base=fetched.url)
+                fetched.path.unlink()
             return
         for url in absent:
             self._unread.setdefault(urls.page_project(url), []).append(url)
@@ -79,9 +81,9 @@ class Pages:
         found = self._shelf.http.lookup(url, self._shelf.target.traits.page_headers, now=self._shelf.now)
         if found.stored is None:
             return False
-        return self._parse(url, self._shelf.http.read_body(found), found.stored.headers)
+        return self._parse(url, self._shelf.http.read_body(found), found.stored.headers, base=found.url)
 
-    def _fetch(self, pages: list[str]) -> Iterator[tuple[str, bytes, Mapping[str, str]]]:
+    def _fetch(self, pages: list[str]) -> Iterator[tuple[str, Fetched]]:
         if self._fetcher is None:
             return
         accept = {"Accept": str(self._shelf.target.traits.page_headers["Accept"])}
@@ -90,19 +92,20 @@ class Pages:
         ]
         for download, fetched in self._fetcher.fetch_all(downloads, new_body=self._shelf.http.new_body):
             if not isinstance(fetched, FetchError):
-                yield download.url, fetched.path.read_bytes(), fetched.headers
-                fetched.path.unlink()
+                yield download.url, fetched
 
-    def _parse(self, url: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    def _parse(self, url: str, body: bytes, headers: Mapping[str, str], *, base: str) -> bool:
+        """Read the page asked for at `url`; `base` is where redirects led, from which its relative links count."""
         lower = {name.lower(): value for name, value in headers.items()}
         try:
             decoded = decode(body, lower.get("content-encoding", ""))
-            page = index_page.parse(decoded, lower.get("content-type") or index_page.content_type_of(decoded), url)
+            page = index_page.parse(decoded, lower.get("content-type") or index_page.content_type_of(decoded), base)
         except (FormatError, zlib.error):
             return False
-        links = [link for link in page.links if link.url.startswith("http")]
-        self._links.update((normalise(link.url), link) for link in links)
-        self._by_project.setdefault(urls.page_project(url), []).extend(links)
+        for link in page.links:
+            with suppress(InputError):  # a link to no valid host is no link
+                self._links[normalise(link.url)] = link
+                self._by_project.setdefault(urls.page_project(url), []).append(link)
         return True
 
 

@@ -55,7 +55,11 @@ class Shelf:
             return known
         if artifact.kind is Kind.BUILT_WHEEL:
             return self.built_verdict(artifact)
-        verdict = self.entry(artifact).verdict
+        found = self.entry(artifact)
+        if urls.verdict_of(found.url, self.trusted_hosts) is not None:
+            # A cached redirect leads to where pip uses no cache; an entry under the first URL can take its place.
+            return Verdict(Outcome.MISS, Reason.INSECURE_ORIGIN)
+        verdict = found.verdict
         if verdict.outcome is Outcome.MISS and (reason := self.ledger.refusal_of(artifact.url)):
             return Verdict(Outcome.UNCACHEABLE, Reason(reason))
         return verdict

@@ -28,7 +28,7 @@ LAYERS = (
     {"render"},
     {"prefetch", "check", "stats", "prune", "verify", "share"},
     {"filling", "completion", "pins", "naming"},
-    {"pages", "lookup", "resolver", "wire"},
+    {"pages", "page_names", "lookup", "resolver", "wire"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text", "dependency_groups", "index_options"},
     {"fetcher"},
     {"network", "target", "ledger", "ledger_schema", "removal"},

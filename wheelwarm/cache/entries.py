@@ -86,7 +86,7 @@ def digest_of(entry: Entry) -> str:
 
 def chunks(entry: Entry) -> Iterator[bytes]:
     """Yield an entry's body as it was sent (a Content-Encoding still on it); OSError if it cannot be read."""
-    with _open(entry.body_path) as file:
+    with open_quietly(entry.body_path) as file:
         file.seek(entry.body_offset)
         yield from read(file, entry.size or 0)
 
@@ -96,6 +96,19 @@ def read(file: BinaryIO, size: int) -> Iterator[bytes]:
     while size and (chunk := file.read(min(size, _CHUNK))):
         size -= len(chunk)
         yield chunk
+
+
+def open_quietly(path: Path) -> BinaryIO:
+    """Open a regular file; neither a link nor a pipe that took its place meanwhile is followed or waited for.
+
+    Where the system allows it (Linux, for one's own files) reading leaves no access time: a look is no use.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_NOATIME", 0))
+    except PermissionError:
+        descriptor = os.open(path, flags)
+    return os.fdopen(descriptor, "rb")
 
 
 def is_truncated(entry: Entry, stored: StoredResponse) -> bool:
@@ -124,13 +137,13 @@ def is_led_out(path: Path) -> bool:
 def _read_pair(entry: Entry) -> Entry:
     if not os.access(entry.body_path, os.R_OK):
         return replace(entry, problem=Reason.UNREADABLE)
-    with _open(entry.metadata_path) as file:
+    with open_quietly(entry.metadata_path) as file:
         return replace(entry, stored=replace(loads(_read_metadata(file)), body=b""))
 
 
 def _read_embedded(entry: Entry) -> Entry:
     """Read around the body, which may be gigabytes; only an entry that does not begin with it is read whole."""
-    with _open(entry.metadata_path) as file:
+    with open_quietly(entry.metadata_path) as file:
         head = file.read(HEAD_SIZE)
         if (span := embedded_body(head)) is None:
             data = head + _read_metadata(file)
@@ -147,12 +160,6 @@ def _read_metadata(file: BinaryIO) -> bytes:
     if os.fstat(file.fileno()).st_size - file.tell() > MAX_METADATA:
         raise FormatError("the metadata is larger than any response's headers")
     return file.read()
-
-
-def _open(path: Path) -> BinaryIO:
-    """Open a regular file; neither a link nor a pipe that took its place meanwhile is followed or waited for."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags), "rb")
 
 
 def _lstat(path: Path) -> os.stat_result | None:

@@ -1,0 +1,161 @@
+"""Cached index pages as a source of names: their links, hashed to cache keys, tell the exact file behind an entry.
+
+A key that matches proves the name, so pages need no trust; but each is read with a bound on what it may cost.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from wheelwarm import index_page, urls
+from wheelwarm.cache import entries
+from wheelwarm.cache.contents import key_of
+from wheelwarm.cache.format import key
+from wheelwarm.cache.identify import PAGE_LIMIT
+from wheelwarm.errors import FormatError, InputError
+from wheelwarm.model import Contents, Kind, Layout, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from wheelwarm.cache.inventory import Item
+    from wheelwarm.index_page import IndexPage, Link
+    from wheelwarm.model import Artifact
+
+PYPI = "https://pypi.org/simple/"
+
+_ELEMENTS_LIMIT = 1_000_000
+"""Commas and brackets of a JSON page: three times what the longest on PyPI has, some 100 MB when they are built."""
+
+_HTML_LIMIT = 1 << 24
+"""Bytes of an HTML page: the longest on PyPI have some five million."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A file, or the `.metadata` of one, as an index page lists it under the URL behind a key."""
+
+    link: Link
+    is_metadata: bool
+
+    def laid_over(self, contents: Contents) -> Contents:
+        """Return what is known of an entry with what the page says better."""
+        found = urls.metadata_at(self.link.metadata_url) if self.is_metadata else urls.artifact_at(self.link.url)
+        hashes = self.link.core_metadata if self.is_metadata else self.link.hashes
+        return laid_over(
+            contents,
+            replace(found, hashes=hashes or {}),
+            source=Source.INDEX_PAGE,
+            yanked=self.link.yanked,
+            requires_python=self.link.requires_python,
+        )
+
+
+@dataclass(slots=True)
+class PageReader:
+    """Reads cached index pages below `root`; `known` are the URLs behind keys that runs of ours have seen."""
+
+    root: Path
+    known: Mapping[str, Artifact]
+    _bases: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        pages = {one.url for one in self.known.values() if one.kind is Kind.INDEX_PAGE}
+        self._bases = [PYPI, *sorted({url.rstrip("/").rpartition("/")[0] + "/" for url in pages} - {PYPI})]
+
+    def read(self, item: Item, project: str | None) -> tuple[Link, ...]:
+        """Return the links of a cached page; none for one that cannot be read, or would cost too much."""
+        entry = entries.read_entry(self.root / item.section, key_of(item), Layout(item.section))
+        if entry.stored is None or not entry.size or entry.size > PAGE_LIMIT:
+            return ()
+        try:
+            body = b"".join(entries.chunks(entry))
+            decoded = decode(body, entries.header_of(entry.stored, "content-encoding") or "")
+            content_type = entries.header_of(entry.stored, "content-type") or index_page.content_type_of(decoded)
+            return parse(decoded, content_type, self._url(entry.key, project)).links
+        except (FormatError, OSError):
+            return ()
+
+    def _url(self, page_key: str, project: str | None) -> str:
+        """Find the page's own URL, which relative links need: a known one, or one of the usual form whose key it is."""
+        if page_key in self.known:
+            return self.known[page_key].url
+        guesses = (f"{base}{project}/" for base in self._bases) if project else ()
+        return next((url for url in guesses if key(url) == page_key), "")
+
+
+def match(links: Iterable[Link], keys: set[str]) -> Iterator[tuple[str, Listed]]:
+    """Yield the keys that are those of listed files, with what is listed."""
+    for link in links:
+        try:
+            for url, is_metadata in ((link.url, False), (link.metadata_url, True)):
+                if (found := key(url)) in keys:
+                    yield found, Listed(link=link, is_metadata=is_metadata)
+        except InputError:
+            continue
+
+
+def laid_over(
+    contents: Contents,
+    artifact: Artifact,
+    *,
+    source: Source,
+    yanked: bool = False,
+    requires_python: str | None = None,
+) -> Contents:
+    """Return what is known of an entry with what the URL behind its key says better: the file's exact name and hash.
+
+    What the body is stays the body's word, where it has one.
+    """
+    named = bool(artifact.version) or artifact.kind is Kind.INDEX_PAGE
+    usable = contents.expires is not None
+    return Contents(
+        kind=artifact.kind if usable and contents.kind is Kind.OTHER else contents.kind,
+        name=artifact.name if named else contents.name,
+        version=(artifact.version if named else contents.version) or None,
+        filename=artifact.filename or None,
+        tags=contents.tags or _tags_of(artifact.filename),
+        requires_python=contents.requires_python or requires_python,
+        sha256=artifact.sha256,
+        yanked=yanked,
+        source=source,
+        problem=contents.problem,
+        expires=contents.expires,
+        validator=contents.validator,
+    )
+
+
+def _tags_of(filename: str) -> tuple[str, ...]:
+    try:
+        return tuple(sorted(map(str, parse_wheel_filename(filename)[3])))
+    except InvalidWheelFilename:
+        return ()
+
+
+def parse(body: bytes, content_type: str, url: str) -> IndexPage:
+    """Read a decoded page; FormatError for none, and for one that would cost far more than any index's."""
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > _ELEMENTS_LIMIT:
+        raise FormatError("an index page with too many elements")
+    if len(body) > _HTML_LIMIT and not content_type.startswith(index_page.JSON):
+        raise FormatError("an index page that is too long")
+    return index_page.parse(body, content_type, url)
+
+
+def decode(body: bytes, content_encoding: str) -> bytes:
+    """Undo gzip or deflate (RFC 9110, 8.4.1), up to PAGE_LIMIT bytes. Raises FormatError beyond, and for neither."""
+    wbits = {"gzip": 31, "x-gzip": 31, "deflate": 15}.get(content_encoding.strip().lower())
+    if wbits is None:
+        return body
+    inflate = zlib.decompressobj(wbits)
+    try:
+        decoded = inflate.decompress(body, PAGE_LIMIT)
+    except zlib.error as exc:
+        raise FormatError("an index page that cannot be inflated") from exc
+    if inflate.unconsumed_tail:
+        raise FormatError("an index page that inflates beyond all measure")
+    return decoded

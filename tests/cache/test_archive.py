@@ -71,6 +71,29 @@ def test_zip_like_zipfile(members: dict[str, bytes], compression: int, comment: 
         assert content[:10].startswith(read_zip_member(window, listed[name], limit=10))
 
 
+@given(members=files, wanted=st.sampled_from(["a", "Z", "/x", "none"]))
+def test_zip_members_by_suffix(members: dict[str, bytes], wanted: str) -> None:
+    """Only members whose names end as asked are listed, and those are the same as in the whole list."""
+    window = window_of(zip_of(members))
+
+    listed = list(zip_members(window, suffixes=(wanted.encode(),)))
+
+    assert listed == [member for member in zip_members(window) if member.name.decode().endswith(wanted)]
+
+
+@given(size=st.integers(0, 100), data=st.data())
+def test_window_keeps(size: int, data: st.DataObject) -> None:
+    """What is read is the same stretch of the file, whatever part of it is kept."""
+    body = bytes(range(size))
+    window = window_of(body)
+    stretches = st.tuples(st.integers(0, size), st.integers(0, size))
+
+    for offset, count in data.draw(st.lists(stretches)):
+        assert window.keep(offset, count) == body[offset : offset + count]
+        at, length = data.draw(stretches)
+        assert window.read(at, length) == body[at : at + length]
+
+
 def test_zip64_directory() -> None:
     """An archive of more members than the old end record can count is listed by that of ZIP64."""
     window = window_of(zip_of({str(number): b"" for number in range(0x10000)}, compression=zipfile.ZIP_STORED))

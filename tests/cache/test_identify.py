@@ -214,6 +214,14 @@ def test_json_page(page: object, name: str | None, indent: int | None) -> None:
     assert of(json.dumps(page, indent=indent).encode()) == Identity(kind=Kind.INDEX_PAGE, name=name)
 
 
+@pytest.mark.parametrize("ending", ["}", "", "}}", ', "versions": [' + "0, " * 300_000 + "0]}"])
+def test_json_page_that_is_broken_or_huge(ending: str) -> None:
+    """A page that was cut off, or is too large to be built in memory, still tells its name."""
+    page = f'{{"files": [{{"name": "inner", "x": ["{{"]}}], "meta": {{}}, "name": "Demo"{ending}'
+
+    assert of(page.encode()) == Identity(kind=Kind.INDEX_PAGE, name="demo")
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [

@@ -28,8 +28,11 @@ _END = struct.Struct("<4s4H2LH")
 _END64_LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
+_LENGTHS = struct.Struct("<28x3H")
 _LOCAL = struct.Struct("<4s5H3L2H")
-_COMMENT_LIMIT = 0xFFFF
+# How far from an archive's end its end record is looked for: in what mostly holds the directory too, then in all that
+# the longest comment leaves.
+_TAILS = (1 << 14, _END.size + 0xFFFF)
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED = 1
 _IN_ZIP64 = 0xFFFFFFFF
@@ -46,6 +49,7 @@ class Window:
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self._stream = stream
         self._start = stream.tell()
+        self._kept_from, self._kept = 0, b""
         self.size = size
 
     def read(self, offset: int, count: int) -> bytes:
@@ -53,8 +57,16 @@ class Window:
         count = min(count, self.size - offset)
         if count <= 0:
             return b""
+        start = offset - self._kept_from
+        if start >= 0 and start + count <= len(self._kept):
+            return self._kept[start : start + count]
         self._stream.seek(self._start + offset)
         return self._stream.read(count)
+
+    def keep(self, offset: int, count: int) -> bytes:
+        """Read as `read` does, and keep the bytes in memory, until the next call, for reads inside this stretch."""
+        self._kept_from, self._kept = offset, self.read(offset, count)
+        return self._kept
 
     def unpack(self, form: struct.Struct, offset: int, signature: bytes) -> tuple[int, ...]:
         """Read a record and return its fields without the signature. Raises FormatError unless it is there."""
@@ -74,16 +86,21 @@ class ZipMember:
     offset: int
 
 
-def zip_members(window: Window) -> Iterator[ZipMember]:
-    """Yield the members by the central directory, which alone is read. Raises FormatError for a broken archive."""
+def zip_members(window: Window, *, suffixes: tuple[bytes, ...] = (b"",)) -> Iterator[ZipMember]:
+    """Yield the members whose names end so, by the central directory, which alone is read.
+
+    Raises FormatError for a broken archive.
+    """
     count, size, offset = _end_of(window)
     if count > ENTRIES_LIMIT or size > DIRECTORY_LIMIT or size < count * _CENTRAL.size or offset + size > window.size:
         raise FormatError("a zip archive with an impossible directory")
     directory = window.read(offset, size)
     position = 0
     for _ in range(count):
-        member, position = _member_at(directory, position)
-        yield member
+        name, end = _name_at(directory, position)
+        if name.endswith(suffixes):
+            yield _member_at(directory, position, name)
+        position = end
 
 
 def read_zip_member(window: Window, member: ZipMember, *, limit: int) -> bytes:
@@ -176,9 +193,7 @@ def tar_members(
 
 def _end_of(window: Window) -> tuple[int, int, int]:
     """Find the directory's number of entries, size and offset in the end record, or in that of ZIP64."""
-    tail_at = max(0, window.size - _END.size - _COMMENT_LIMIT)
-    found = window.read(tail_at, window.size).rfind(b"PK\5\6")
-    end_at = tail_at + found if found >= 0 else -1
+    end_at = next((end_at for length in _TAILS if (end_at := _end_at(window, length)) >= 0), -1)
     *_, count, size, offset, _ = window.unpack(_END, end_at, b"PK\5\6")
     if count < 0xFFFF and _IN_ZIP64 not in (size, offset):
         return count, size, offset
@@ -187,19 +202,31 @@ def _end_of(window: Window) -> tuple[int, int, int]:
     return count, size, offset
 
 
-def _member_at(directory: bytes, position: int) -> tuple[ZipMember, int]:
+def _end_at(window: Window, length: int) -> int:
+    tail_at = max(0, window.size - length)
+    found = window.keep(tail_at, length).rfind(b"PK\5\6")
+    return tail_at + found if found >= 0 else -1
+
+
+def _name_at(directory: bytes, position: int) -> tuple[bytes, int]:
+    """Return the name in a directory record, and where the next record begins."""
     name_at = position + _CENTRAL.size
     if directory[position : position + 4] != b"PK\1\2" or name_at > len(directory):
         raise FormatError("a zip archive with a broken directory")
+    name_length, extra_length, comment_length = _LENGTHS.unpack_from(directory, position)
+    extra_at = name_at + name_length
+    return directory[name_at:extra_at], extra_at + extra_length + comment_length
+
+
+def _member_at(directory: bytes, position: int, name: bytes) -> ZipMember:
     fields = _CENTRAL.unpack_from(directory, position)
     compressed, uncompressed = fields[8:10]
-    extra_at = name_at + fields[10]
-    end = extra_at + fields[11] + fields[12]
     offset = fields[-1]
     if offset == _IN_ZIP64:
         maxed = (compressed, uncompressed).count(_IN_ZIP64)
+        extra_at = position + _CENTRAL.size + fields[10]
         offset = _zip64_value(directory[extra_at : extra_at + fields[11]], maxed)
-    return ZipMember(name=directory[name_at:extra_at], method=fields[4], compressed=compressed, offset=offset), end
+    return ZipMember(name=name, method=fields[4], compressed=compressed, offset=offset)
 
 
 def _zip64_value(extra: bytes, index: int) -> int:

@@ -5,9 +5,11 @@ Pure over a seekable stream. Bodies are not to be trusted: each step has a bound
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice, product
 from math import prod
 from typing import TYPE_CHECKING, BinaryIO
@@ -37,17 +39,22 @@ PAGE_LIMIT = 1 << 25
 TOKENS_LIMIT = 4_000_000
 """Strings and brackets of a JSON page that are looked at: about a second's work, and twice what PAGE_LIMIT needs."""
 
+ELEMENTS_LIMIT = 200_000
+"""Commas and brackets of a JSON page that is built in memory: those of some 15,000 files, and well below 100 MB."""
+
 TAGS_LIMIT = 1000
 """Tags of a wheel, after those that stand for several are unfolded: macOS wheels come near a hundred."""
 
+_HEAD = 1 << 14
 _NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]{0,126}[A-Z0-9])?", re.IGNORECASE)
 _VERSION = re.compile(r"[A-Z0-9][A-Z0-9._!+-]{0,126}", re.IGNORECASE)
 _TAG = re.compile(r"[\w.]{1,60}-[\w.]{1,60}-[\w.]{1,200}", re.ASCII)
 _BUILD = re.compile(r"[0-9]\w{0,40}", re.ASCII)
 _PYTHONS = re.compile(r"[\w <>=!~.,*+()|-]{1,200}", re.ASCII)
-_HEADER = re.compile(r"([A-Za-z][A-Za-z-]*):[ \t]*(.*)")
+_HEADERS = frozenset({"metadata-version", "name", "version", "requires-python", "tag", "build"})
 _DIST_INFO = re.compile(rb"([^/]+)\.dist-info/(?:METADATA|WHEEL)")
 _PKG_INFO = re.compile(rb"(?:\./)?(?!EGG-INFO/)([^/]+)/PKG-INFO")
+_TELLING = (b"/METADATA", b"/WHEEL", b"/PKG-INFO", b"/pyproject.toml", b"/setup.py")
 _SOURCE_TREE = re.compile(rb"(?:\./)?([^/]+)/(?:pyproject\.toml|setup\.py)")
 # The closing quote may be missing, so that a string without one is not tried again at each quote that it escapes.
 _JSON_TOKEN = re.compile(rb'"((?:[^"\\]++|\\.)*+)(?:"(\s*:)?)?|[\[\]{}]', re.DOTALL)
@@ -79,8 +86,8 @@ def identify(stream: BinaryIO, size: int, *, content_encoding: str = "") -> Iden
     """
     try:
         window = Window(stream, size)
-        head = window.read(0, 4)
-        if head == b"PK\3\4":
+        head = window.keep(0, _HEAD)
+        if head.startswith(b"PK\3\4"):
             return _identify_zip(window)
         if wbits := _wbits(head, content_encoding.strip().lower()):
             return _identify_inflated(Inflated(window, wbits=wbits, limit=INFLATED_LIMIT))
@@ -100,7 +107,7 @@ def _wbits(head: bytes, content_encoding: str) -> int:
 
 
 def _identify_zip(window: Window) -> Identity:
-    members = {member.name: member for member in zip_members(window)}
+    members = {member.name: member for member in zip_members(window, suffixes=_TELLING)}
     dist_info = {match[1] for match in map(_DIST_INFO.fullmatch, members) if match}
     if len(dist_info) == 1:
         return _identify_wheel(window, members, dist_info.pop())
@@ -200,18 +207,33 @@ def _identify_text(head: bytes, rest: Callable[[int], bytes]) -> Identity:
 
 
 def _json_page(body: bytes) -> Identity:
+    name, keys = _members(body)
+    if keys.isdisjoint({"files", "projects"}) or keys.isdisjoint({"name", "meta"}):
+        return OTHER
+    return Identity(kind=Kind.INDEX_PAGE, name=_project(name))
+
+
+def _members(body: bytes) -> tuple[str | None, set[str]]:
+    """Return the `name` and all keys of a JSON object; of one that is broken or huge, what a look at it tells."""
+    if sum(map(body.count, (b",", b"[", b"{"))) <= ELEMENTS_LIMIT:
+        with suppress(ValueError, RecursionError):
+            page = json.loads(body)
+            name = page.get("name")
+            return name if isinstance(name, str) else None, set(page)
+    return _scan(body)
+
+
+def _scan(body: bytes) -> tuple[str | None, set[str]]:
     """Look for a page's keys without building it: brackets alone would take twenty times their size in memory."""
-    depth, key, name, keys = 0, b"", None, set()
+    depth, key, name, keys = 0, "", None, set()
     for token in islice(_JSON_TOKEN.finditer(body), TOKENS_LIMIT):
         if token[1] is None:
             depth += 1 if token[0] in b"[{" else -1
         elif depth == 1 and token[2] is not None:
-            keys.add(key := token[1])
-        elif depth == 1 and key == b"name":
+            keys.add(key := token[1].decode(errors="replace"))
+        elif depth == 1 and key == "name":
             name = token[1].decode(errors="replace")
-    if keys.isdisjoint({b"files", b"projects"}) or keys.isdisjoint({b"name", b"meta"}):
-        return OTHER
-    return Identity(kind=Kind.INDEX_PAGE, name=_project(name))
+    return name, keys
 
 
 def _project(name: str | None) -> str | None:
@@ -219,13 +241,14 @@ def _project(name: str | None) -> str | None:
 
 
 def _headers(data: bytes) -> dict[str, list[str]]:
-    """Read the header lines of core metadata up to the first empty one; names in lower case, continuations left out."""
+    """Read the wanted headers of core metadata, up to the first empty line; names in lower case."""
     headers: dict[str, list[str]] = {}
-    for line in data.decode(errors="replace").split("\n"):
+    for line in data[: data.find(b"\n\n") + 1 or None].decode(errors="replace").split("\n"):
         if not line.strip():
             break
-        if header := _HEADER.match(line):
-            headers.setdefault(header[1].lower(), []).append(header[2].strip())
+        name, colon, value = line.partition(":")
+        if colon and (name := name.lower()) in _HEADERS:
+            headers.setdefault(name, []).append(value.strip())
     return headers
 
 
@@ -244,6 +267,7 @@ def _from_headers(headers: Mapping[str, Sequence[str]], kind: Kind) -> Identity:
     )
 
 
+@lru_cache(maxsize=4096)
 def _normalise(version: str) -> str:
     try:
         return str(Version(version))

@@ -175,7 +175,12 @@ class _Run:
         except HashMismatchError as error:
             if not self._evict(error):
                 raise
+        try:
             return self._resolve_once()
+        except HashMismatchError as error:
+            # The server sends what the index does not state, and pip has stored it before it looked.
+            self._evict(error)
+            raise
 
     def _resolve_once(self) -> Resolution:
         return resolve(

@@ -1,0 +1,370 @@
+"""Bad input, bad servers, bad disks: one sentence that names the thing, a hint, the right exit code, nothing left."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.helpers.artifacts import make_wheel
+from tests.helpers.index import Fault, Index, failure, serve_index
+from tests.helpers.program import Answer, Program
+from wheelwarm.cli import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import PipOf
+    from tests.helpers.pips import PipEnvironment
+
+PASSWORD = "s3cr3t"
+NOT_ROOT = pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read and write everywhere")
+AS_ROOT = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files away")
+
+# Starts wheelwarm where no file may grow over the given number of bytes, as on a disk that is full.
+LIMITED = (
+    "import resource, sys; limit = int(sys.argv.pop(1)); resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)); "
+    "from wheelwarm.cli import main; main()"
+)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """See to it that no run leaves a temporary file, in the cache or outside."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    yield
+    assert list(temporary.iterdir()) == []
+    assert list((tmp_path / "cache").rglob("*.tmp")) == []
+
+
+class Impatient(Program):
+    """wheelwarm with an index whose URL has a password in it, and little patience."""
+
+    def run(self, *arguments: str, **variables: str | None) -> Answer:
+        """Run a command; its output never has the password, nor a traceback."""
+        url = self.index.simple_url.replace("://", f"://me:{PASSWORD}@")
+        settings = {"PIP_INDEX_URL": url, "PIP_RETRIES": "0", "PIP_DEFAULT_TIMEOUT": "5"}
+        answer = super().run(*arguments, **settings | variables)
+        assert PASSWORD not in answer.out + answer.err
+        assert "Traceback" not in answer.out + answer.err
+        return answer
+
+    def refusal(self, *arguments: str, command: str = "prefetch", **variables: str | None) -> dict[str, str]:
+        """Run a command that cannot be carried out, and return its one error, the same on both streams."""
+        answer = self.run(command, "--json", *arguments, **variables)
+        assert answer.code == 3
+        assert (answer.envelope["status"], answer.envelope["command"]) == ("error", command)
+        (error,) = answer.envelope["errors"]
+        assert f"error: {error['message']}\nhint: {error['hint']}\n" in answer.err
+        assert answer.err.count("error: ") == 1
+        assert re.fullmatch(r"\S.*[.:]", error["message"])
+        assert error["hint"]
+        return dict(error)
+
+    def partly(self, *arguments: str, **variables: str | None) -> Answer:
+        """Run a prefetch that ends with something still missing, and said why."""
+        answer = self.run("prefetch", "--json", *arguments, **variables)
+        assert (answer.code, answer.envelope["status"]) == (1, "partial")
+        for error in answer.envelope["errors"]:
+            assert error["code"] == "fetch"
+            assert f"failed: {error['message']}\n" in answer.err
+        return answer
+
+
+@pytest.fixture
+def program(modern_pip: PipEnvironment, index: Index, cache_dir: Path, tmp_path: Path) -> Impatient:
+    """Serve app 1.0, which needs lib below 2, and lib 1.0 and 2.0."""
+    publish(index, tmp_path)
+    return Impatient(modern_pip, index, cache_dir)
+
+
+def publish(index: Index, folder: Path) -> None:
+    """Publish app 1.0, which needs lib below 2, and lib 1.0 and 2.0."""
+    index.add(make_wheel(folder, "app", "1.0", requires=["lib<2"], size=900_000))
+    index.add(make_wheel(folder, "lib", "1.0", size=50_000))
+    index.add(make_wheel(folder, "lib", "2.0"))
+
+
+def requirements(tmp_path: Path, content: str | bytes) -> str:
+    """Write a requirements file and return its path."""
+    path = tmp_path / "requirements.txt"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(path)
+
+
+def test_an_unknown_project(program: Impatient) -> None:
+    """A project that the index lacks is named."""
+    error = program.refusal("no-such-project")
+    assert error["code"] == "resolve"
+    assert "no-such-project" in error["message"]
+
+
+def test_conflicting_requirements(program: Impatient) -> None:
+    """What excludes each other is named on both sides."""
+    error = program.refusal("app", "lib==2.0")
+    assert error["code"] == "resolve"
+    assert "app 1.0 depends on lib<2" in error["message"]
+    assert "lib==2.0" in error["message"]
+
+
+def test_a_missing_file(program: Impatient, tmp_path: Path) -> None:
+    """A requirements file that is not there is named, and the one that was meant is guessed."""
+    requirements(tmp_path, "app\n")
+    error = program.refusal("-r", str(tmp_path / "requirement.txt"))
+    assert error["code"] == "input"
+    assert str(tmp_path / "requirement.txt") in error["message"]
+    assert "requirements.txt" in error["hint"]
+
+
+def test_a_folder_in_place_of_a_file(program: Impatient, tmp_path: Path) -> None:
+    """A folder behind -r is told as one."""
+    error = program.refusal("-r", str(tmp_path))
+    assert error["code"] == "input"
+    assert f"{tmp_path} is a folder" in error["message"]
+
+
+@NOT_ROOT
+def test_an_unreadable_file(program: Impatient, tmp_path: Path) -> None:
+    """A file that may not be read is named."""
+    path = requirements(tmp_path, "app\n")
+    os.chmod(path, 0)  # noqa: PTH101
+    error = program.refusal("-r", path)
+    assert error["code"] == "input"
+    assert path in error["message"]
+
+
+@pytest.mark.parametrize("content", [b"app\n\x00\x01\x02", b"\xff\xfe\x00"])
+def test_a_file_that_is_no_text(program: Impatient, tmp_path: Path, content: bytes) -> None:
+    """Bytes that are no text are told with their line."""
+    path = requirements(tmp_path, content)
+    error = program.refusal("-r", path)
+    assert error["code"] == "input"
+    assert f"{path}, line " in error["message"]
+
+
+def test_a_bad_option_in_a_file(program: Impatient, tmp_path: Path) -> None:
+    """An option that no requirements file may hold is told with its line."""
+    path = requirements(tmp_path, "app\n--frobnicate\n")
+    error = program.refusal("-r", path)
+    assert error["code"] == "input"
+    assert f"{path}, line 2" in error["message"]
+    assert "--frobnicate" in error["message"]
+
+
+def test_a_requirement_that_is_none(program: Impatient) -> None:
+    """What is no requirement is told as it was written, and as it was meant."""
+    error = program.refusal("app=1.0")
+    assert error["code"] == "input"
+    assert "'app=1.0'" in error["message"]
+    assert "app==1.0" in error["hint"]
+
+
+@pytest.mark.parametrize("command", ["prefetch", "check"])
+def test_no_requirements(program: Impatient, command: str) -> None:
+    """Without any requirement there is nothing to do, and the hint shows how to name some."""
+    error = program.refusal(command=command)
+    assert error["code"] == "input"
+    assert "-r requirements.txt" in error["hint"]
+
+
+def test_an_unreachable_index(program: Impatient) -> None:
+    """An index that is down is named."""
+    program.index.stop()
+    error = program.refusal("app")
+    assert error["code"] == "resolve"
+    assert f"localhost:{program.index.port}/simple/app/" in error["message"]
+    assert "Connection refused" in error["message"]
+
+
+def test_an_untrusted_certificate(program: Impatient) -> None:
+    """An index whose authority is unknown is told as a matter of TLS."""
+    error = program.refusal("app", PIP_CERT="")
+    assert error["code"] == "resolve"
+    assert "CERTIFICATE_VERIFY_FAILED" in error["message"]
+    assert "PIP_CERT" in error["hint"]
+
+
+def test_a_missing_certificate_bundle(program: Impatient, tmp_path: Path) -> None:
+    """A bundle that is not there is named, before anything is asked."""
+    error = program.refusal("app", PIP_CERT=str(tmp_path / "missing.pem"))
+    assert str(tmp_path / "missing.pem") in error["message"]
+    assert program.index.requests == []
+
+
+def test_an_index_that_refuses(modern_pip: PipEnvironment, cache_dir: Path, tmp_path: Path) -> None:
+    """An index that answers 401 to these credentials is named without them."""
+    with serve_index(auth=("me", "right")) as guarded:
+        publish(guarded, tmp_path)
+        error = Impatient(modern_pip, guarded, cache_dir).refusal("app")
+    assert error["code"] == "resolve"
+    assert error["message"].startswith(f"The index refused https://****@localhost:{guarded.port}/simple/app/ (401")
+    assert "credentials" in error["hint"]
+
+
+def test_one_missing_file(program: Impatient) -> None:
+    """A file that the server lost is told; the others are warmed all the same."""
+    program.index.inject("lib-1.0*.whl", failure(404), times=None)
+    answer = program.partly("app")
+    assert answer.actions() == {"app-1.0-py3-none-any.whl": "downloaded", "lib-1.0-py3-none-any.whl": "failed"}
+    assert answer.outcomes("after") == {
+        "app-1.0-py3-none-any.whl": ("hit", None),
+        "lib-1.0-py3-none-any.whl": ("miss", "absent"),
+    }
+    (error,) = answer.envelope["errors"]
+    assert error["message"] == f"The server answered 404 for {program.index.file_url('lib-1.0-py3-none-any.whl')}."
+
+
+def test_a_wrong_hash_in_the_requirements(program: Impatient, tmp_path: Path) -> None:
+    """A hash that no file has is told, with what came instead."""
+    path = requirements(tmp_path, f"lib==1.0 --hash=sha256:{'0' * 64}\n")
+    error = program.refusal("-r", path)
+    assert error["code"] == "hash_mismatch"
+    assert f"{path} (line 1)" in error["message"]
+    assert f"expected sha256 {'0' * 64}, got " in error["message"]
+
+
+def test_a_spoilt_file(program: Impatient) -> None:
+    """A body that has not the hash of its index page is not stored."""
+    program.index.inject("app-1.0*.whl", Fault(corrupt=True), times=None)
+    answer = program.partly("app")
+    assert answer.outcomes("after")["app-1.0-py3-none-any.whl"] == ("miss", "absent")
+    assert answer.outcomes("after")["lib-1.0-py3-none-any.whl"] == ("hit", None)
+    assert f"The hash of {program.index.file_url('app-1.0-py3-none-any.whl')} does not match" in answer.err
+
+
+def test_a_spoilt_file_that_an_old_pip_meets_itself(
+    pip_of: PipOf, index: Index, cache_dir: Path, tmp_path: Path
+) -> None:
+    """A pip that reads wheels to resolve stores the spoilt body first and then gives up: it does not stay there."""
+    publish(index, tmp_path)
+    index.inject("lib-1.0*.whl", Fault(corrupt=True), times=None)
+    program = Impatient(pip_of("23.2.1"), index, cache_dir)
+
+    error = program.refusal("lib==1.0")
+    index.heal()
+
+    assert error["code"] == "hash_mismatch"
+    assert program.run("prefetch", "--json", "lib==1.0").outcomes() == {
+        "lib-1.0-py3-none-any.whl": ("miss", "absent"),
+    }
+
+
+def test_a_connection_cut_once(program: Impatient) -> None:
+    """A connection that breaks in mid-file is tried again, and nobody needs to know."""
+    program.index.inject("app-1.0*.whl", Fault(cut_after=400_000), times=1)
+    answer = program.run("prefetch", "--json", "app", PIP_RETRIES="1")
+    assert (answer.code, answer.envelope["errors"]) == (0, [])
+    assert answer.outcomes("after")["app-1.0-py3-none-any.whl"] == ("hit", None)
+
+
+def test_a_connection_cut_for_ever(program: Impatient) -> None:
+    """A connection that always breaks is given up, and nothing of the file stays."""
+    program.index.inject("app-1.0*.whl", Fault(cut_after=400_000), times=None)
+    answer = program.partly("app", PIP_RETRIES="1")
+    assert answer.outcomes("after")["app-1.0-py3-none-any.whl"] == ("miss", "absent")
+    assert f"{program.index.file_url('app-1.0-py3-none-any.whl')} cannot be fetched: " in answer.err
+
+
+@pytest.mark.parametrize("command", ["prefetch", "check"])
+def test_a_disabled_cache(program: Impatient, command: str) -> None:
+    """With PIP_NO_CACHE_DIR there is no cache to warm."""
+    error = program.refusal("app", command=command, PIP_NO_CACHE_DIR="1")
+    assert error["code"] == "cache"
+    assert "PIP_NO_CACHE_DIR" in error["hint"]
+
+
+@AS_ROOT
+def test_a_cache_of_another_user(program: Impatient) -> None:
+    """A cache that pip would not use is not filled."""
+    program.cache_dir.mkdir()
+    os.chown(program.cache_dir, 12345, 12345)
+    error = program.refusal("app")
+    assert error["code"] == "cache"
+    assert str(program.cache_dir) in error["message"]
+    assert list(program.cache_dir.iterdir()) == []
+
+
+@NOT_ROOT
+def test_a_cache_that_may_not_be_written_to(program: Impatient) -> None:
+    """A read-only cache is one that pip does not use either."""
+    program.cache_dir.mkdir(mode=0o500)
+    error = program.refusal("app")
+    assert error["code"] == "cache"
+    assert str(program.cache_dir) in error["message"]
+
+
+def test_a_full_disk(program: Impatient) -> None:
+    """A disk without room for a wheel is told with the cache on it, and no part of the wheel stays."""
+    with small_disk(program.cache_dir, kilobytes=600):
+        error = program.refusal("app")
+        assert error["code"] == "cache"
+        assert "No space left on device" in error["message"]
+        assert str(program.cache_dir) in error["message"]
+        assert list(program.cache_dir.rglob("*.tmp")) == []
+        assert list((program.cache_dir / "http-v2").glob("wheelwarm*")) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of file sizes are POSIX")
+def test_a_file_over_the_limit(program: Impatient) -> None:
+    """A wheel that the system does not let grow is told likewise; this way needs no disk of its own."""
+    environ = program.pip.environ(cache_dir=program.cache_dir, index=program.index)
+    words = ("prefetch", "app", "--python", str(program.pip.python))
+    process = subprocess.run(
+        [sys.executable, "-c", LIMITED, "600000", *words], env=environ, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 3
+    assert re.search(rf"^error: .*{program.cache_dir}.*File too large", process.stderr, re.MULTILINE)
+    assert "hint: " in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize("command", ["prefetch", "check"])
+def test_a_target_that_is_no_python(index: Index, cache_dir: Path, tmp_path: Path, command: str) -> None:
+    """A file that is no Python is named."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a program")
+    result = CliRunner().invoke(app, [command, "app", "--python", str(path)])
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"error: {path} cannot be started: Permission denied.\nhint: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("prefetch", "--frobnicate", "app"),
+        ("prefetch", "app", "--seed", "sometimes"),
+        ("prefetch", "app", "--jobs", "0"),
+        ("prefetch", "app", "--jobs", "many"),
+        ("prefetch", "-r"),
+        ("frobnicate",),
+    ],
+)
+def test_usage_errors(words: tuple[str, ...]) -> None:
+    """What the command line itself does not understand ends with 2 and names the word."""
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert next(word for word in reversed(words) if word.startswith(("-", "frob"))) in result.stderr
+
+
+@contextmanager
+def small_disk(folder: Path, *, kilobytes: int) -> Iterator[None]:
+    """Make a folder a disk of its own, of that size; skips where that may not be."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(command, check=False).returncode:
+        pytest.skip("a disk can be mounted by root on Linux only")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -40,7 +40,8 @@ class Completer:
 
         What is to be checked against must come from elsewhere: an index page, or the requirements.
         """
-        for_builds = tuple(self._build_requests(resolution))
+        # Two sdists may need the same; each URL is one artifact.
+        for_builds = tuple(dict.fromkeys(self._build_requests(resolution)))
         asked = resolution.asked + for_builds
         resolved = {normalise(one.url) for one in resolution.artifacts if one.url.startswith("http")}
         others = [urls.named(url) for url in asked if url not in resolved and not urls.is_page(url)]

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 SEED_LIFETIME = 365 * 24 * 3600
 # CacheControl's debug line on a response that forbids storing.
 NO_STORE_LINE = 'Response header has "no-store"'
+# What would add artifacts of its own to each run.
+NOT_FOR_ONE_ARTIFACT = ("PIP_REQUIREMENT", "PIP_EDITABLE", "PIP_GROUP")
 BUILDS_AT_ONCE = max(1, min(4, os.cpu_count() or 1))
 
 
@@ -112,7 +114,9 @@ class Filler:
         self._shelf = shelf
         self._fetcher = fetcher
         self._index_arguments = list(index_arguments)
-        self._environ = {name: value for name, value in environ.items() if name != "PIP_REQUIREMENT"}
+        kept = {name: value for name, value in environ.items() if name not in NOT_FOR_ONE_ARTIFACT}
+        # Nothing gets installed, so a wish never to install outside a virtual environment does not apply.
+        self._environ = kept | {"PIP_REQUIRE_VIRTUALENV": "0"}
         self._scratch = scratch
         self._seed = seed
         self._observer = observer

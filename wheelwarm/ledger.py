@@ -132,7 +132,7 @@ class Ledger:
         self._write("DELETE FROM use WHERE path = ?", paths)
         rows = [_entry_row(*one) for one in learnt]
         self._write(
-            "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [row for row in rows if _is_text(row)],
         )
 
@@ -269,11 +269,13 @@ def load(fields: Mapping[str, Any]) -> Artifact:
 
 def _entry_row(path: str, mark: str, what: Contents) -> tuple[object, ...]:
     names = (what.kind, what.name, what.version, what.filename, " ".join(what.tags), what.requires_python)
-    return path, mark, *names, what.sha256, what.yanked, what.source, what.problem, what.expires, what.validator
+    states = (what.sha256, what.yanked, what.source, what.problem, what.expires, what.validator)
+    return path, mark, *names, *states, what.origin
 
 
 def _contents(path: str, mark: str, *row: Any) -> tuple[str, str, Contents]:
-    kind, name, version, filename, tags, requires_python, sha256, yanked, source, problem, expires, validator = row
+    kind, name, version, filename, tags, requires_python, *states, origin = row
+    sha256, yanked, source, problem, expires, validator = states
     contents = Contents(
         kind=Kind(kind),
         name=name,
@@ -287,6 +289,7 @@ def _contents(path: str, mark: str, *row: Any) -> tuple[str, str, Contents]:
         problem=Problem(problem) if problem else None,
         expires=None if expires is None else float(expires),
         validator=bool(validator),
+        origin=origin,
     )
     return path, mark, contents
 

@@ -58,7 +58,8 @@ CREATE TABLE entry (
     source          TEXT,                          -- model.Source
     problem         TEXT,                          -- model.Problem
     expires         REAL,                          -- when its freshness ends, in seconds since the epoch, UTC
-    validator       INTEGER NOT NULL               -- 0 or 1: whether the server can be asked if it is still valid
+    validator       INTEGER NOT NULL,              -- 0 or 1: whether the server can be asked if it is still valid
+    origin          TEXT                           -- what a built wheel was built from: a URL, no credentials
 ) WITHOUT ROWID;
 -- URLs that a run of ours has seen, by the cache key that no one can read them from.
 CREATE TABLE url (

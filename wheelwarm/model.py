@@ -227,7 +227,8 @@ class Contents:
 
     `name` is normalised; `sha256` is the body's as the index states it. `expires` is when the freshness lifetime ends,
     in seconds since the epoch, UTC (infinite for a permanent redirect; None where nothing is stored to be fresh);
-    `validator` tells whether the server can be asked then, or pip drops the entry.
+    `validator` tells whether the server can be asked then, or pip drops the entry. `origin` is the URL of what a
+    locally built wheel was built from, without credentials.
     """
 
     kind: Kind = Kind.OTHER
@@ -242,6 +243,7 @@ class Contents:
     problem: Problem | None = None
     expires: float | None = None
     validator: bool = False
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

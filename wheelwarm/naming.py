@@ -5,22 +5,25 @@ What it learns goes into the ledger, so that the next look opens only what has c
 
 from __future__ import annotations
 
+import tempfile
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.cache import inventory
 from wheelwarm.cache.contents import EXAMINED, examine, has_key, key_of
+from wheelwarm.errors import CacheError
+from wheelwarm.ledger import FOLDER, Ledger
 from wheelwarm.model import Contents, Kind, Source
 from wheelwarm.page_names import PageReader, laid_over, match
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from wheelwarm.cache.inventory import Inventory, Item
     from wheelwarm.index_page import Link
-    from wheelwarm.ledger import Ledger
     from wheelwarm.model import Observer
 
 
@@ -35,6 +38,11 @@ class Holding:
     item: Item
     contents: Contents
     last_used: float
+
+    @property
+    def stored(self) -> float:
+        """When the oldest of its files was written, in seconds since the epoch, UTC: a 304 renews the metadata only."""
+        return min(file.mtime_ns for file in self.item.files) / 1e9
 
     @property
     def is_artifact(self) -> bool:
@@ -57,6 +65,20 @@ class Holdings:
 
     inventory: Inventory
     all: tuple[Holding, ...]
+
+
+@contextmanager
+def opened(cache_dir: Path) -> Iterator[Ledger]:
+    """Open the ledger of a cache; where no pip has made a section yet, none is left behind either."""
+    if cache_dir.exists() and not cache_dir.is_dir():
+        raise CacheError(f"{cache_dir} is no directory.", hint="Name pip's cache directory: see `pip cache dir`.")
+    sections = (*(section.value for section in inventory.Section if section is not inventory.Section.OTHER), FOLDER)
+    if any((cache_dir / section).is_dir() for section in sections):
+        with Ledger(cache_dir) as ledger:
+            yield ledger
+        return
+    with tempfile.TemporaryDirectory(prefix="wheelwarm-") as folder, Ledger(Path(folder)) as ledger:
+        yield ledger
 
 
 def look(root: Path, ledger: Ledger, *, observer: Observer) -> Holdings:

@@ -114,7 +114,8 @@ def laid_over(
     """
     named = bool(artifact.version) or artifact.kind is Kind.INDEX_PAGE
     usable = contents.expires is not None
-    return Contents(
+    return replace(
+        contents,
         kind=artifact.kind if usable and contents.kind is Kind.OTHER else contents.kind,
         name=artifact.name if named else contents.name,
         version=(artifact.version if named else contents.version) or None,
@@ -124,9 +125,6 @@ def laid_over(
         sha256=artifact.sha256,
         yanked=yanked,
         source=source,
-        problem=contents.problem,
-        expires=contents.expires,
-        validator=contents.validator,
     )
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import parse_wheel_filename
 
-from wheelwarm.cache import entries, freshness
+from wheelwarm.cache import entries, freshness, wheels
 from wheelwarm.cache.identify import Identity, identify
 from wheelwarm.cache.inventory import BODY_SUFFIX, Form
 from wheelwarm.model import Contents, Kind, Layout, Problem, Source
+from wheelwarm.redaction import redact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 EXAMINED = frozenset({Form.ENTRY, Form.BODY_ALONE, Form.METADATA_ALONE, Form.BUILT_WHEEL})
 """The forms of items that are something by name."""
 
+_ORIGIN_LIMIT = 1 << 20  # bytes; pip writes a few hundred
+
 # How entries of CacheControl before 0.12 begin; that of pip 10 and later reads none of them.
 _OLDER = tuple(b"cc=%d," % version for version in range(4))
 
@@ -28,7 +31,7 @@ _OLDER = tuple(b"cc=%d," % version for version in range(4))
 def examine(root: Path, item: Item) -> Contents:
     """Tell what an item below the cache directory `root` is; whatever it holds, nothing is raised."""
     if item.form is Form.BUILT_WHEEL:
-        return _built_wheel(item)
+        return _built_wheel(root, item)
     if item.form is Form.BODY_ALONE:
         # Of no use to pip, and so of no kind; but a name tells whose it was.
         return replace(_contents(_identify(root / item.path, 0, item.bytes)), kind=Kind.OTHER)
@@ -47,7 +50,7 @@ def has_key(item: Item) -> bool:
     return item.form in EXAMINED and item.form is not Form.BUILT_WHEEL
 
 
-def _built_wheel(item: Item) -> Contents:
+def _built_wheel(root: Path, item: Item) -> Contents:
     filename = item.files[0].name
     name, version, _, tags = parse_wheel_filename(filename)
     return Contents(
@@ -57,7 +60,18 @@ def _built_wheel(item: Item) -> Contents:
         filename=filename,
         tags=tuple(sorted(map(str, tags))),
         source=Source.FILE_NAME,
+        origin=_origin((root / item.path).with_name(wheels.ORIGIN)),
     )
+
+
+def _origin(path: Path) -> str | None:
+    """Return the URL in an `origin.json` that is one."""
+    try:
+        with entries.open_quietly(path) as file:
+            origin = wheels.parse_origin(file.read(_ORIGIN_LIMIT))
+    except OSError:
+        return None
+    return redact(origin.url) if origin else None
 
 
 def _entry(entry: Entry) -> Contents:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wheelwarm import __version__
-from wheelwarm.cli import warming
+from wheelwarm.cli import looking, warming
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -27,6 +27,9 @@ app = typer.Typer(
 )
 app.command()(warming.prefetch)
 app.command()(warming.check)
+app.command()(looking.stats)
+app.command("list")(looking.list_)
+app.command()(looking.remove)
 
 
 def print_version(wanted: bool) -> None:

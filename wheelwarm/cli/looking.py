@@ -1,0 +1,193 @@
+"""The commands that look at the whole cache by name: stats, list and remove."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wheelwarm.cli.answering import NO, answering
+from wheelwarm.cli.options import OUTPUT, TARGET, CacheDir, Json
+from wheelwarm.model import Kind
+
+if TYPE_CHECKING:
+    from wheelwarm.prune import Selected
+    from wheelwarm.reclaim import Reader
+    from wheelwarm.selection import Pattern
+
+Python = Annotated[
+    str | None,
+    typer.Option(
+        "--python",
+        "-p",
+        metavar="PATH|VERSION",
+        help="The Python whose pip's cache it is; else $VIRTUAL_ENV, ./.venv, python3, wheelwarm's own.",
+        rich_help_panel=TARGET,
+    ),
+]
+
+Kinds = Annotated[
+    list[Kind] | None, typer.Option("--kind", help="Only this kind; may be repeated.", rich_help_panel=OUTPUT)
+]
+
+
+class Format(StrEnum):
+    """How `list` prints its rows."""
+
+    HUMAN = "human"
+    PATHS = "paths"
+    JSON = "json"
+
+
+class Order(StrEnum):
+    """How `list` sorts its rows: selection.Sort, which is not imported before it is needed."""
+
+    SIZE = "size"
+    NAME = "name"
+    LAST_USED = "last-used"
+    AGE = "age"
+
+
+def stats(
+    python: Python = None,
+    cache_dir: CacheDir = None,
+    top: Annotated[
+        int, typer.Option("--top", min=0, metavar="N", help="How many projects to name.", rich_help_panel=OUTPUT)
+    ] = 10,
+    as_json: Json = False,
+) -> None:
+    """Count what is in pip's cache: kinds, projects, ages, Pythons, what could go, past runs.
+
+    Last use is the youngest of an entry's files and of wheelwarm's own runs that found it asked for: pip leaves no
+    trace of a hit. With --cache-dir and no --python no Python is asked, and nothing is said of other Pythons.
+    """
+    with answering("stats", as_json=as_json):
+        from wheelwarm.render import print_json, print_warnings
+        from wheelwarm.render import stats as page
+        from wheelwarm.render.cache import print_notes
+        from wheelwarm.render.progress import observer
+        from wheelwarm.stats import stats as operate
+
+        with observer() as watcher:
+            where, reader = _cache_of(python, cache_dir)
+            report = operate(where, reader=reader, observer=watcher)
+        print_warnings(report.warnings)
+        print_notes(report.unreadable_folders)
+        if as_json:
+            print_json("stats", "ok", page.stats_data(report), [])
+        else:
+            page.stats_page(report, top=top)
+
+
+def list_(
+    pattern: Annotated[
+        str | None,
+        typer.Argument(metavar="[PATTERN]", help="A project, NAME==VERSION, a file name, or a glob of these."),
+    ] = None,
+    kinds: Kinds = None,
+    sort: Annotated[Order, typer.Option("--sort", help="The order of the rows.", rich_help_panel=OUTPUT)] = Order.NAME,
+    form: Annotated[
+        Format, typer.Option("--format", help="A table, paths for a pipe, or JSON.", rich_help_panel=OUTPUT)
+    ] = Format.HUMAN,
+    python: Python = None,
+    cache_dir: CacheDir = None,
+    as_json: Json = False,
+) -> None:
+    """List what is in pip's cache by name, downloads and locally built wheels alike.
+
+    Last use is the youngest of an entry's files and of wheelwarm's own runs that found it asked for: pip leaves no
+    trace of a hit. Leftovers and strangers show with --kind other.
+    """
+    form = Format.JSON if as_json else form
+    with answering("list", as_json=form is Format.JSON):
+        from wheelwarm.render import cache, print_json, print_warnings
+        from wheelwarm.render.progress import observer
+        from wheelwarm.selection import Sort
+        from wheelwarm.stats import listing
+
+        wanted = _pattern(pattern) if pattern is not None else None
+        with observer() as watcher:
+            where, _ = _cache_of(python, cache_dir)
+            report = listing(where, wanted, kinds=frozenset(kinds or ()), sort=Sort(sort), observer=watcher)
+        print_warnings(report.warnings)
+        match form:
+            case Format.JSON:
+                print_json("list", "ok", cache.list_data(report), [])
+            case Format.PATHS:
+                cache.list_paths(report)
+            case Format.HUMAN:
+                cache.list_table(report)
+
+
+def remove(
+    pattern: Annotated[
+        str, typer.Argument(metavar="PATTERN", help="A project, NAME==VERSION, a file name, or a glob of these.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; remove nothing.")] = False,
+    python: Python = None,
+    cache_dir: CacheDir = None,
+    as_json: Json = False,
+) -> None:
+    """Forget a project, a version or a file: its wheels, sdists, metadata, index page and locally built wheels.
+
+    pip downloads just those again when it needs them. A version or a file leaves the index page alone.
+    Exit code 1 when nothing matches, or the answer is no.
+    """
+    with answering("remove", as_json=as_json):
+        from wheelwarm.prune import remove as operate
+        from wheelwarm.prune import select
+        from wheelwarm.removal import Removal
+        from wheelwarm.render import cache, print_json, print_warnings
+        from wheelwarm.render.progress import observer
+
+        wanted = _pattern(pattern)
+        if not (yes or dry_run or sys.stdin.isatty()):
+            raise typer.BadParameter("without a terminal to ask on, --yes is needed", param_hint="--yes")
+        with observer() as watcher:
+            where, _ = _cache_of(python, cache_dir)
+            selected = select(where, wanted, observer=watcher)
+        print_warnings(selected.warnings)
+        if not as_json:
+            cache.removal_plan(selected)
+        agreed = bool(selected.holdings) and not dry_run and (yes or _agrees(selected))
+        removed = operate(selected) if agreed else Removal()
+        done = bool(selected.holdings) and (agreed or dry_run)
+        if as_json:
+            status = "ok" if done else "partial"
+            print_json("remove", status, cache.removal_data(selected, removed, dry_run=dry_run), [])
+        elif agreed:
+            cache.removal_done(removed)
+    raise typer.Exit(0 if done else NO)
+
+
+def _agrees(selected: Selected) -> bool:
+    """Ask on standard error, so that standard output has the answer alone."""
+    return typer.confirm(f"Remove {selected.plan.total.files} files?", err=True)
+
+
+def _pattern(text: str) -> Pattern:
+    from wheelwarm.errors import InputError
+    from wheelwarm.selection import Pattern
+
+    try:
+        return Pattern(text)
+    except InputError as error:
+        raise typer.BadParameter(f"{error.message} {error.hint}", param_hint="PATTERN") from None
+
+
+def _cache_of(python: str | None, cache_dir: str | None) -> tuple[Path, Reader]:
+    """Find the cache, and for whom it is looked at; a given cache needs no process unless a Python is named too."""
+    from wheelwarm.reclaim import Reader
+
+    if cache_dir is not None and python is None:
+        return Path(cache_dir).expanduser().absolute(), Reader()
+    from wheelwarm.target import probe
+
+    target = probe(python, environ=dict(os.environ), cwd=Path.cwd(), cache_dir=cache_dir)
+    layout = target.traits.layout
+    return target.cache_dir, Reader(layout=layout, version=target.version, tags=frozenset(target.tags))

@@ -1,0 +1,129 @@
+"""Counting holdings: how much there is of each kind, project, age, Python and platform. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+from wheelwarm.model import Kind
+from wheelwarm.selection import version_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from wheelwarm.naming import Holding
+
+DAY = 86400.0
+"""Seconds."""
+
+_K = TypeVar("_K")
+
+_ARTIFACTS = (Kind.WHEEL, Kind.SDIST, Kind.BUILT_WHEEL)
+_MACHINE = re.compile(
+    r"(?P<system>manylinux|musllinux|linux|macosx|win|ios|android)(?:[0-9_]*_|)(?P<machine>[a-z]\w*|32)?"
+)
+_SYSTEMS = {"manylinux": "Linux", "linux": "Linux", "musllinux": "musl Linux", "macosx": "macOS", "win": "Windows"}
+
+
+class Span(StrEnum):
+    """How long ago something was: each span reaches from the end of the one before."""
+
+    DAY = "1 day"
+    WEEK = "7 days"
+    MONTH = "30 days"
+    QUARTER = "90 days"
+    YEAR = "1 year"
+    OLDER = "older"
+
+
+_ENDS = {Span.DAY: DAY, Span.WEEK: 7 * DAY, Span.MONTH: 30 * DAY, Span.QUARTER: 90 * DAY, Span.YEAR: 365 * DAY}
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How much there is of something: `bytes` apparent, `allocated` what it takes on the disk."""
+
+    entries: int = 0
+    files: int = 0
+    bytes: int = 0
+    allocated: int = 0
+
+    @classmethod
+    def of(cls, holdings: Iterable[Holding]) -> Tally:
+        """Count holdings."""
+        items = [holding.item for holding in holdings]
+        return cls(
+            len(items),
+            sum(len(item.files) for item in items),
+            sum(item.bytes for item in items),
+            sum(item.allocated for item in items),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectTally:
+    """One project's share; `versions` are those of which an artifact is here, the newest first."""
+
+    name: str
+    versions: tuple[str, ...]
+    tally: Tally
+    last_used: float
+
+
+def tallies(holdings: Iterable[Holding], by: Callable[[Holding], _K]) -> dict[_K, Tally]:
+    """Count holdings by what `by` says of each."""
+    return {group: Tally.of(members) for group, members in grouped(holdings, by).items()}
+
+
+def grouped(holdings: Iterable[Holding], by: Callable[[Holding], _K]) -> dict[_K, list[Holding]]:
+    """Group holdings by what `by` says of each."""
+    groups: dict[_K, list[Holding]] = defaultdict(list)
+    for holding in holdings:
+        groups[by(holding)].append(holding)
+    return groups
+
+
+def projects(holdings: Iterable[Holding]) -> list[ProjectTally]:
+    """Count each project's share, the largest first."""
+    groups = grouped((one for one in holdings if one.contents.name), lambda one: one.contents.name or "")
+    found = [
+        ProjectTally(name, _versions(members), Tally.of(members), max(one.last_used for one in members))
+        for name, members in groups.items()
+    ]
+    return sorted(found, key=lambda project: (-project.tally.bytes, project.name))
+
+
+def _versions(holdings: Iterable[Holding]) -> tuple[str, ...]:
+    found = {one.contents.version for one in holdings if one.contents.version and one.contents.kind in _ARTIFACTS}
+    return tuple(sorted(found, key=version_key, reverse=True))
+
+
+def span(seconds: float) -> Span:
+    """Return how long ago `seconds` are."""
+    return next((one for one, end in _ENDS.items() if seconds < end), Span.OLDER)
+
+
+def python_of(tags: Sequence[str]) -> str:
+    """Say in a word for which Pythons a wheel is: `py3`, `cp311`, `cp39+` for a stable ABI (PEP 425)."""
+    pairs = {tuple(tag.split("-")[:2]) for tag in tags}
+    pythons = sorted({python for python, _ in pairs})
+    if "py3" in pythons or len(pythons) > 1:
+        return "py3" if "py3" in pythons else f"{pythons[0]} and others"
+    return f"{pythons[0]}+" if any(abi == "abi3" for _, abi in pairs) else pythons[0]
+
+
+def platform_of(tags: Sequence[str]) -> str:
+    """Say in a word for which platform a wheel is: `any`, or system and machine."""
+    platforms = sorted({_platform(tag.split("-")[2]) for tag in tags})
+    return platforms[0] if len(platforms) == 1 else f"{platforms[0]} and others"
+
+
+def _platform(tag: str) -> str:
+    match = _MACHINE.fullmatch(tag)
+    if match is None:
+        return tag
+    machine = {"amd64": "x86_64", "32": "x86"}.get(match["machine"] or "", match["machine"] or "")
+    return f"{_SYSTEMS.get(match['system'], match['system'])} {machine}".strip()

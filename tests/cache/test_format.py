@@ -64,6 +64,12 @@ def test_normalise_is_what_pip_asks_for(url: str) -> None:
     assert cache_format.normalise(url) == asked_for(url)
 
 
+@given(st.from_regex(r"https?://[a-z0-9][a-z0-9.-]{0,9}(/[\w~+.@%:-]{1,5}){0,3}/?", fullmatch=True))
+def test_normalise_nearly_plain_urls(url: str) -> None:
+    """URLs like those of all index servers, where dots and escapes decide whether there is anything to normalise."""
+    assert cache_format.normalise(url) == asked_for(url)
+
+
 @given(strategies.urls)
 def test_key_ignores_fragment_and_credentials(url: str) -> None:
     """Neither a `#sha256=` nor a password changes the key."""

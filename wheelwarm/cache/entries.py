@@ -5,10 +5,12 @@ Owns what counts as an entry: regular files, not led out of the section by a sym
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,6 +29,7 @@ FAN_OUT = 5
 """Folders of one hex digit between the section and an entry."""
 
 _CHUNK = 2**20
+_USUAL_METADATA = 2**14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,21 +49,24 @@ class Entry:
     problem: Reason | None = None
 
 
-def read_entry(section: Path, key: str, layout: Layout) -> Entry:
-    """Read what a section folder holds under a key, all but the body."""
+def read_entry(section: Path, key: str, layout: Layout, *, walked: bool = False) -> Entry:
+    """Read what a section folder holds under a key, all but the body.
+
+    `walked` says that the caller has come to the entry through its folders, none of which is a symbolic link.
+    """
     path = section / entry_path(key)
     body_path = path if layout is Layout.HTTP else body_of(path)
-    entry = Entry(key=key, metadata_path=path, body_path=body_path)
+    found = partial(Entry, key=key, metadata_path=path, body_path=body_path)
     metadata, body = _lstat(path), _lstat(body_path)
     if metadata is None or body is None:
-        return replace(entry, problem=Reason.ABSENT if metadata is None else Reason.BODY_MISSING)
-    if not (stat.S_ISREG(metadata.st_mode) and stat.S_ISREG(body.st_mode)) or is_led_out(path):
-        return replace(entry, problem=Reason.UNREADABLE)
-    entry = replace(entry, body_stat=body, size=body.st_size)
+        return found(problem=Reason.ABSENT if metadata is None else Reason.BODY_MISSING)
+    if not (stat.S_ISREG(metadata.st_mode) and stat.S_ISREG(body.st_mode)) or (not walked and is_led_out(path)):
+        return found(problem=Reason.UNREADABLE)
     try:
-        return _read_embedded(entry) if layout is Layout.HTTP else _read_pair(entry)
+        stored, offset, size = _read_embedded(path) if layout is Layout.HTTP else _read_pair(path, body_path, body)
     except (OSError, FormatError):
-        return replace(entry, problem=Reason.UNREADABLE)
+        return found(size=body.st_size, body_stat=body, problem=Reason.UNREADABLE)
+    return found(size=size, body_stat=body, stored=stored, body_offset=offset)
 
 
 def keys(section: Path, layout: Layout) -> set[str]:
@@ -108,7 +114,7 @@ def open_quietly(path: Path) -> BinaryIO:
         descriptor = os.open(path, flags | getattr(os, "O_NOATIME", 0))
     except PermissionError:
         descriptor = os.open(path, flags)
-    return os.fdopen(descriptor, "rb")
+    return os.fdopen(descriptor, "rb", buffering=0)
 
 
 def is_truncated(entry: Entry, stored: StoredResponse) -> bool:
@@ -134,32 +140,39 @@ def is_led_out(path: Path) -> bool:
     return any(folder.is_symlink() for folder in islice(path.parents, FAN_OUT))
 
 
-def _read_pair(entry: Entry) -> Entry:
-    if not os.access(entry.body_path, os.R_OK):
-        return replace(entry, problem=Reason.UNREADABLE)
-    with open_quietly(entry.metadata_path) as file:
-        return replace(entry, stored=replace(loads(_read_metadata(file)), body=b""))
+def _read_pair(path: Path, body_path: Path, body: os.stat_result) -> tuple[StoredResponse, int, int]:
+    """Return the response without a body, and where the body is: its offset and size in bytes."""
+    if not os.access(body_path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(body_path))
+    with open_quietly(path) as file:
+        return _without_body(loads(_read_metadata(file))), 0, body.st_size
 
 
-def _read_embedded(entry: Entry) -> Entry:
+def _read_embedded(path: Path) -> tuple[StoredResponse, int, int]:
     """Read around the body, which may be gigabytes; only an entry that does not begin with it is read whole."""
-    with open_quietly(entry.metadata_path) as file:
+    with open_quietly(path) as file:
         head = file.read(HEAD_SIZE)
         if (span := embedded_body(head)) is None:
             data = head + _read_metadata(file)
             stored = loads(data)
-            offset, size = data.index(stored.body), len(stored.body)
-        else:
-            offset, size = span
-            file.seek(offset + size)
-            stored = loads(without_body(head[:offset], _read_metadata(file)))
-    return replace(entry, stored=replace(stored, body=b""), body_offset=offset, size=size)
+            return _without_body(stored), data.index(stored.body), len(stored.body)
+        offset, size = span
+        file.seek(offset + size)
+        return loads(without_body(head[:offset], _read_metadata(file))), offset, size
+
+
+def _without_body(stored: StoredResponse) -> StoredResponse:
+    return replace(stored, body=b"") if stored.body else stored
 
 
 def _read_metadata(file: BinaryIO) -> bytes:
+    """Read to the end of the file; nearly always that is one read of a few hundred bytes."""
+    data = file.read(_USUAL_METADATA)
+    if len(data) < _USUAL_METADATA:
+        return data
     if os.fstat(file.fileno()).st_size - file.tell() > MAX_METADATA:
         raise FormatError("the metadata is larger than any response's headers")
-    return file.read()
+    return data + file.read()
 
 
 def _lstat(path: Path) -> os.stat_result | None:

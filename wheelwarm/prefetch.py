@@ -23,6 +23,7 @@ from wheelwarm.lookup import Shelf, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.model import Action, Artifact, Kind, Outcome, Reason, Resolution, Row, Summary, Verdict
 from wheelwarm.network import network_of
 from wheelwarm.pages import Pages
+from wheelwarm.recording import record
 from wheelwarm.resolver import input_digest, resolve
 
 if TYPE_CHECKING:
@@ -152,6 +153,8 @@ class _Run:
             Summary.of(before[one.identity] for one in metadata),
             Summary.of(self.shelf.verdict(one) for one in metadata),
         )
+        seconds = time.time() - self.shelf.now
+        record(self.shelf, resolution, rows, bytes_downloaded=self.bytes_downloaded, seconds=seconds)
         return rows, summaries
 
     @property

@@ -56,12 +56,12 @@ def print_rows(holdings: Iterable[Holding]) -> None:
 def _cells(holding: Holding, now: float, *, wide: bool) -> tuple[str, ...]:
     contents = holding.contents
     return (
-        plain(contents.name or "-"),
+        plain(contents.name or holding.item.path),
         plain(contents.version or ""),
         holding.oddity or KIND_WORDS[contents.kind],
         size(holding.item.bytes),
         ago(now - holding.last_used),
-        plain(contents.filename or ("" if contents.name else holding.item.path)) if wide else _made_for(holding),
+        plain(contents.filename or "") if wide else _made_for(holding),
     )
 
 
@@ -127,6 +127,9 @@ def holding_data(cache_dir: Path, holding: Holding) -> dict[str, Any]:
 
 def removal_plan(selected: Selected) -> None:
     """Print what is to go, and how much that is."""
+    if not selected.holdings:
+        stderr().print("Nothing in the cache matches.")
+        return
     print_rows(selected.holdings)
     total = selected.plan.total
     write(f"{entries_text(total)} to remove, {size(total.bytes)}\n")

@@ -65,6 +65,7 @@ def with_hash(body: bytes = BODY, url: str = URL) -> Artifact:
         ("file:///x/demo-1.0.tar.gz", LOCAL),
         ("git+https://host.test/repo@abc", Verdict(Outcome.UNCACHEABLE, Reason.VCS)),
         ("http://host.test/demo-1.0.tar.gz", Verdict(Outcome.UNCACHEABLE, Reason.INSECURE_ORIGIN)),
+        ("http://trusted.test:99999/demo-1.0.tar.gz", Verdict(Outcome.UNCACHEABLE, Reason.INSECURE_ORIGIN)),
         ("http://trusted.test/demo-1.0.tar.gz", Verdict(Outcome.MISS, Reason.ABSENT)),
         ("http://trusted.test:8080/demo-1.0.tar.gz", Verdict(Outcome.MISS, Reason.ABSENT)),
         ("https://host.test/demo-1.0.tar.gz", Verdict(Outcome.MISS, Reason.ABSENT)),

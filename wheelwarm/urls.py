@@ -74,7 +74,10 @@ def is_trusted(url: str, trusted_hosts: Sequence[str]) -> bool:
     """Tell whether `--trusted-host` names the URL's host: with any port, or with just this one."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
-    names = {host, f"{host}:{parts.port}", f"[{host}]", f"[{host}]:{parts.port}"}
+    try:
+        names = {host, f"{host}:{parts.port}", f"[{host}]", f"[{host}]:{parts.port}"}
+    except ValueError:  # a port that is none, which no option can have named
+        return False
     return any(trusted.lower() in names for trusted in trusted_hosts)
 
 

@@ -149,6 +149,15 @@ def test_a_shim_that_refuses_is_passed_over(
     assert probe(None, environ=environ, cwd=tmp_path).python == modern_pip.python
 
 
+def test_our_own_python_is_a_target(modern_pip: PipEnvironment, tmp_path: Path, cache_dir: Path) -> None:
+    """Where nothing else is found, wheelwarm's own Python is described, by its own pip or by ours."""
+    environ = modern_pip.environ(cache_dir=cache_dir) | {"PATH": ""}
+    target = probe(None, environ=environ, cwd=tmp_path)
+    assert target.python == Path(sys.executable)
+    assert target.version == "{}.{}.{}".format(*sys.version_info)
+    assert target.cache_dir == cache_dir
+
+
 @pytest.mark.parametrize(
     "wanted", ["notes.txt", "./notes.txt", "folder", "/bin/true", "./missing", "9.99", "no-python"]
 )

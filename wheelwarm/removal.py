@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from wheelwarm.cache.inventory import Section
+from wheelwarm.cache.inventory import Section, allocated
 from wheelwarm.errors import CacheError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _remove(root: Path, item: Item) -> Removal:
         entries=1 if removed else 0,
         files=len(removed),
         bytes=sum(status.st_size for status in removed),
-        freed=sum(_freed(status) for status in removed),
+        freed=sum(allocated(status) for status in removed if status.st_nlink < 2),
     )
 
 
@@ -139,10 +139,3 @@ def _remove_empty_folders(root: Path, path: Path) -> None:
 def _folders(root: Path, path: Path) -> Iterator[Path]:
     """Yield the folders from a file's own up to its section's."""
     return takewhile(lambda folder: folder != root, path.parents)
-
-
-def _freed(status: os.stat_result) -> int:
-    if status.st_nlink > 1:
-        return 0
-    blocks: int | None = getattr(status, "st_blocks", None)
-    return status.st_size if blocks is None else blocks * 512

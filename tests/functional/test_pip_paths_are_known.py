@@ -35,10 +35,10 @@ every_pip = pytest.mark.parametrize(
 def publish(index: Index, folder: Path) -> None:
     """Publish a wheel of odd spelling (pip 22.3 trips over it in `.metadata`), an sdist, and what building it needs."""
     folder.mkdir()
-    index.add(make_wheel(folder, "Some.App", "1.0.0rc1", requires=["zope.lib>=1"], size=30_000), metadata=False)
+    index.add(make_wheel(folder, "Some.App", "1.0.0rc1", requires=["zope-lib>=1"], size=30_000), metadata=False)
     index.add(make_wheel(folder, "zope-lib", "2024.1.5", tag="py2.py3-none-any"))
     index.add(make_wheel(folder, "helper", "3.0"))
-    index.add(make_sdist(folder, "tool", "0.5", requires=["zope.lib"], build_requires=["helper"]))
+    index.add(make_sdist(folder, "tool", "0.5", requires=["zope-lib"], build_requires=["helper"]))
 
 
 def work(pip: PipEnvironment, index: Index, cache_dir: Path, folder: Path) -> dict[str, tuple[str, str]]:

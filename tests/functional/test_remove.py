@@ -28,10 +28,10 @@ every_pip = pytest.mark.parametrize(
 def publish(index: Index, folder: Path) -> None:
     """Publish a project with a dependency, and an sdist that needs another project to be built."""
     folder.mkdir()
-    index.add(make_wheel(folder, "app", "1.0", requires=["zope.lib>=1"]))
+    index.add(make_wheel(folder, "app", "1.0", requires=["zope-lib>=1"]))
     index.add(make_wheel(folder, "zope-lib", "2.0"))
     index.add(make_wheel(folder, "helper", "3.0"))
-    index.add(make_sdist(folder, "tool", "0.5", requires=["zope.lib"], build_requires=["helper"]))
+    index.add(make_sdist(folder, "tool", "0.5", requires=["zope-lib"], build_requires=["helper"]))
 
 
 def install(pip: PipEnvironment, index: Index, cache_dir: Path, to: Path) -> set[str]:

@@ -277,18 +277,18 @@ class _Walk:
     def _count(self, status: os.stat_result) -> None:
         self.folders += 1
         self.folder_bytes += status.st_size
-        self.folder_allocated += _allocated(status)
+        self.folder_allocated += allocated(status)
 
     def _file(self, path: str, status: os.stat_result) -> File:
-        allocated = _allocated(status)
+        taken = allocated(status)
         if status.st_nlink > 1:
             identity = (status.st_dev, status.st_ino)
-            allocated = 0 if identity in self._linked else allocated
+            taken = 0 if identity in self._linked else taken
             self._linked.add(identity)
-        return File(path, status.st_size, allocated, status.st_mtime_ns, status.st_ino, status.st_mode)
+        return File(path, status.st_size, taken, status.st_mtime_ns, status.st_ino, status.st_mode)
 
 
-def _allocated(status: os.stat_result) -> int:
-    """Windows tells no blocks: there the size has to do."""
+def allocated(status: os.stat_result) -> int:
+    """Return the bytes that a file takes on the disk; Windows tells no blocks, there its size has to do."""
     blocks: int | None = getattr(status, "st_blocks", None)
     return status.st_size if blocks is None else blocks * _DEVICE_BLOCK

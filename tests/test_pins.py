@@ -305,18 +305,22 @@ def test_metadata_is_read_out_of_a_wheel(pip_of: PipOf, tmp_path: Path, cache_di
             resolved(pip_of(version), requirement_set("demo==1.0"), index, cache_dir)
 
 
-def test_metadata_that_is_not_there_asks_for_nothing(
+def test_a_miss_needs_no_metadata(modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """A wheel of which the cache has neither the file nor its metadata is a miss all the same."""
+    url = index.add(make_wheel(tmp_path, "demo", "1.0", requires=["dep"]), metadata=False)
+    modern_pip.run("index", "versions", "demo", cache_dir=cache_dir, index=index)
+    assert chosen(modern_pip, requirement_set("demo==1.0"), index, cache_dir) == {"demo": url}
+
+
+def test_a_hit_without_readable_metadata_is_told(
     modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
 ) -> None:
-    """A wheel of which the cache has neither the file nor its metadata is a miss all the same; so is a broken one."""
-    url = index.add(make_wheel(tmp_path, "demo", "1.0", requires=["dep"]), metadata=False)
+    """Of a file that pip would use, but whose needs nobody can read, no pin set is called complete."""
     broken = index.put("/direct/broken-1.0-py3-none-any.whl", b"PK no zip")
     index.set_headers("/direct/*", PYPI.files)
-    requirements = requirement_set("demo==1.0", f"broken @ {broken}")
-    modern_pip.run("index", "versions", "demo", cache_dir=cache_dir, index=index)
     modern_pip.run("download", "--no-deps", f"broken @ {broken}", cache_dir=cache_dir, index=index, cwd=tmp_path)
-    assert index.requested(suffix="broken-1.0-py3-none-any.whl")
-    assert chosen(modern_pip, requirements, index, cache_dir) == {"demo": url, "broken": broken}
+    with pytest.raises(ResolveError, match="broken 1.0 needs cannot be read"):
+        resolved(modern_pip, requirement_set(f"broken @ {broken}"), index, cache_dir)
 
 
 def test_a_pin_without_a_cached_page_has_no_url(
@@ -442,7 +446,7 @@ def test_direct_urls_are_what_they_say(
     modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
 ) -> None:
     """A URL's fragment tells hash and subdirectory; credentials are not part of what pip asks the cache for."""
-    (tmp_path / "local-1.0-py3-none-any.whl").touch()
+    make_wheel(tmp_path, "local", "1.0")
     requirements = requirement_set(
         f"demo @ https://user:secret@host.test/a/demo-1.0.zip?x=1#sha256={'a' * 64}&subdirectory=sub",
         "https://host.test/bare-2.0-py3-none-any.whl; python_version > '3'",

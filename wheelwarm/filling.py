@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 # A year, as RFC 9111, 4.2.2 leaves it to the cache; the body was checked against the index, so time cannot spoil it.
 SEED_LIFETIME = 365 * 24 * 3600
+LEAST_LIFETIME = 24 * 3600
 # CacheControl's debug line on a response that forbids storing.
 NO_STORE_LINE = 'Response header has "no-store"'
 # What would add artifacts of its own to each run.
@@ -237,7 +238,9 @@ class Filler:
         return StoredResponse(status=200, headers=kept)
 
     def _stays_fresh(self, response: StoredResponse, headers: Mapping[str, str | None]) -> bool:
-        return freshness.judge(response, headers, self._shelf.now).outcome is Outcome.HIT
+        """Tell whether it is a hit now and for a day: an hour's lifetime warms nothing for tomorrow."""
+        fresh = freshness.judge(response, headers, self._shelf.now).outcome is Outcome.HIT
+        return fresh and freshness.remaining(response, self._shelf.now) >= LEAST_LIFETIME
 
     def _by_pip(self, artifact: Artifact) -> Done:
         """Let pip fetch and store it; seed what came if pip could not store it and the server did not forbid it."""

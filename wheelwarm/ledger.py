@@ -11,6 +11,8 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from packaging.utils import canonicalize_name
+
 from wheelwarm.cache.format import key, normalise
 from wheelwarm.errors import InputError
 from wheelwarm.ledger_schema import SCHEMA_VERSION, prepare
@@ -313,7 +315,8 @@ def _url_row(artifact: Artifact) -> tuple[object, ...] | None:
 def _known_url(key: str, *row: Any) -> tuple[str, Artifact]:
     url, kind, name, version, filename, sha256 = row
     hashes = {"sha256": str(sha256)} if sha256 else {}
-    return key, Artifact(name=name, version=version, filename=filename, kind=Kind(kind), url=url, hashes=hashes)
+    project = canonicalize_name(name)
+    return key, Artifact(name=project, version=version, filename=filename, kind=Kind(kind), url=url, hashes=hashes)
 
 
 def _run(started: float, target: str, *row: Any) -> Run:

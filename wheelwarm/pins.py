@@ -7,8 +7,10 @@ for is checked against the cached metadata of each.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
+from urllib.request import url2pathname
 
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
@@ -19,7 +21,7 @@ from packaging.version import Version
 from wheelwarm import urls
 from wheelwarm.cache.archive import Window, read_zip_member, zip_members
 from wheelwarm.cache.format import normalise
-from wheelwarm.errors import CacheError, FormatError, ResolveError
+from wheelwarm.errors import CacheError, FormatError, InputError, ResolveError
 from wheelwarm.index_page import fragment_hash, fragment_subdirectory
 from wheelwarm.model import Artifact, Kind, Outcome, Resolution
 from wheelwarm.pages import Pages
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
     from packaging.markers import Marker
 
-    from wheelwarm.cache.http import Lookup
     from wheelwarm.index_options import IndexOptions
     from wheelwarm.index_page import Link
     from wheelwarm.lookup import Shelf
@@ -256,7 +257,10 @@ def accepts_python(specifiers: str | None, target: Target) -> bool:
 
 
 def check_closed(lines: Sequence[RequirementLine], artifacts: Sequence[Artifact], shelf: Shelf) -> None:
-    """Raise ResolveError when a file's cached metadata asks for a project that the input does not name."""
+    """Raise ResolveError when a file's metadata asks for what the input does not pin, or pins to another version.
+
+    Also where a file is at hand but its metadata is not: then nothing tells what else pip would ask for.
+    """
     by_name = {canonicalize_name(artifact.name): artifact for artifact in artifacts}
     open_ = [
         (canonicalize_name(artifact.name), frozenset(line.requirement.extras if line.requirement else ()))
@@ -267,20 +271,37 @@ def check_closed(lines: Sequence[RequirementLine], artifacts: Sequence[Artifact]
         name, extras = open_.pop()
         artifact = by_name[name]
         for needed in dependencies(artifact, extras, shelf):
-            if canonicalize_name(needed.name) not in by_name:
-                raise ResolveError(
-                    f"{artifact.name} {artifact.version} needs {needed.name}, which the input does not pin.",
-                    hint="Run `wheelwarm prefetch` with it, or give --resolve to let pip ask the index now.",
-                )
+            check_pinned(artifact, needed, by_name.get(canonicalize_name(needed.name)))
             asked = canonicalize_name(needed.name), frozenset(needed.extras)
             if asked not in seen:
                 seen.add(asked)
                 open_.append(asked)
 
 
+def check_pinned(artifact: Artifact, needed: Requirement, pinned: Artifact | None) -> None:
+    """Raise ResolveError unless a dependency is among the pins, in a version that will do."""
+    if pinned is None:
+        raise ResolveError(
+            f"{artifact.name} {artifact.version} needs {needed.name}, which the input does not pin.",
+            hint="Run `wheelwarm prefetch` with it, or give --resolve to let pip ask the index now.",
+        )
+    if pinned.version and not needed.specifier.contains(pinned.version, prereleases=True):
+        raise ResolveError(
+            f"{artifact.name} {artifact.version} needs {needed.name}{needed.specifier}, and the input has "
+            f"{pinned.version}.",
+            hint="Loosen one of the versions.",
+        )
+
+
 def dependencies(artifact: Artifact, extras: Iterable[str], shelf: Shelf) -> Iterator[Requirement]:
-    """Yield what a wheel needs on the target; nothing where the cache does not hold its metadata."""
-    for text in parse_email(cached_metadata(artifact, shelf))[0].get("requires_dist", []):
+    """Yield what a file needs on the target; ResolveError where that is a hit whose metadata is not at hand."""
+    metadata = cached_metadata(artifact, shelf)
+    if not metadata and is_usable(artifact, shelf):
+        raise ResolveError(
+            f"What {artifact.name} {artifact.version} needs cannot be read from the cache.",
+            hint="Run `wheelwarm prefetch` with it, or give --resolve to let pip ask the index now.",
+        )
+    for text in parse_email(metadata)[0].get("requires_dist", []):
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
@@ -289,32 +310,40 @@ def dependencies(artifact: Artifact, extras: Iterable[str], shelf: Shelf) -> Ite
             yield requirement
 
 
+def is_usable(artifact: Artifact, shelf: Shelf) -> bool:
+    """Tell whether pip would install from this file without asking anybody for it, and without building."""
+    verdict = shelf.verdict(artifact)
+    return verdict.outcome is Outcome.LOCAL or (artifact.kind is Kind.WHEEL and verdict.warm)
+
+
 def holds(marker: Marker, extras: Iterable[str], target: Target) -> bool:
     """Tell whether a dependency's marker holds, with any of the extras asked for or with none."""
     return any(marker.evaluate({**target.environment, "extra": extra}) for extra in (*extras, ""))
 
 
 def cached_metadata(artifact: Artifact, shelf: Shelf) -> bytes:
-    """Return a wheel's METADATA from its own cache entry or from the wheel's, empty when neither is there."""
-    if artifact.kind is not Kind.WHEEL or not artifact.url.startswith("http"):
-        return b""
+    """Return METADATA from its own cache entry, a cached, local or locally built wheel; empty when none is there."""
     try:
+        if artifact.kind is Kind.SDIST:
+            wheel = shelf.built_wheel(artifact)
+            return metadata_inside(wheel.path, 0, wheel.bytes) if wheel else b""
+        if artifact.url.startswith("file:"):
+            path = Path(url2pathname(urlsplit(artifact.url).path))
+            return metadata_inside(path, 0, path.stat().st_size)
         found = shelf.entry(urls.metadata_at(f"{artifact.url}.metadata"))
         if found.verdict.outcome is not Outcome.MISS:
             return shelf.http.read_body(found)
-        return metadata_inside(shelf.entry(artifact))
-    except (CacheError, FormatError, OSError):
+        entry = shelf.entry(artifact).entry
+        return metadata_inside(entry.body_path, entry.body_offset, entry.size or 0) if entry.stored else b""
+    except (CacheError, FormatError, InputError, OSError):
         return b""
 
 
-def metadata_inside(wheel: Lookup) -> bytes:
-    """Return METADATA out of a cached wheel's body, empty when there is none."""
-    entry = wheel.entry
-    if entry.stored is None or entry.size is None:
-        return b""
-    with entry.body_path.open("rb") as file:
-        file.seek(entry.body_offset)
-        window = Window(file, entry.size)
+def metadata_inside(wheel: Path, start: int, size: int) -> bytes:
+    """Return METADATA out of a wheel that takes `size` bytes from `start` on in a file, empty when there is none."""
+    with wheel.open("rb") as file:
+        file.seek(start)
+        window = Window(file, size)
         for member in zip_members(window):
             if member.name.endswith(b".dist-info/METADATA") and member.name.count(b"/") == 1:
                 return read_zip_member(window, member, limit=METADATA_LIMIT)

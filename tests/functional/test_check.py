@@ -245,6 +245,34 @@ def test_pins_need_no_earlier_run(pip_of: PipOf, index: Index, tmp_path: Path, c
     assert answer.outcomes() == {"app-1.0-py3-none-any.whl": ("hit", None), "lib-1.0-py3-none-any.whl": ("hit", None)}
 
 
+def test_pins_that_exclude_each_other_are_told(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """A pin that another pin's metadata excludes is an error that names both, as pip would refuse them."""
+    index.add(make_wheel(tmp_path, "user", "1.0", requires=["lib>=2"]))
+    index.add(make_wheel(tmp_path, "lib", "1.0"))
+    index.add(make_wheel(tmp_path, "lib", "2.0"))
+    pip = pip_of("26.3")
+    pip.run("download", "user", "-d", str(tmp_path / "1"), cache_dir=cache_dir, index=index, check=True)
+
+    answer = Program(pip, index, cache_dir).run("check", "user==1.0", "lib==1.0")
+
+    assert answer.code == 3
+    assert "user 1.0 needs lib>=2, and the input has 1.0." in answer.err
+    refused = pip.run("install", "--dry-run", "user==1.0", "lib==1.0", cache_dir=cache_dir, index=index)
+    assert refused.returncode == 1
+
+
+def test_a_local_project_needs_a_resolver(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """What a folder needs stands nowhere in the cache, so check does not call it complete."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text('[project]\nname = "here"\nversion = "1"\ndependencies = ["lib"]\n')
+
+    answer = Program(pip_of("26.3"), index, cache_dir).run("check", str(project))
+
+    assert answer.code == 3
+    assert "--resolve" in answer.err
+
+
 def test_the_scenes_are_enough() -> None:
     """At least twelve situations are judged, with every answer that pip can give among them."""
     assert len(SCENES) >= 12

@@ -291,6 +291,16 @@ def test_everything_in_a_requirements_file_counts(
     }
 
 
+def test_a_short_lifetime_is_made_longer(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """What the server lets be fresh for a minute only is seeded, so that tomorrow's install is a hit too."""
+    publish(index, tmp_path / "files")
+    index.set_headers("lib-2.0-py3-none-any.whl", {"Cache-Control": "max-age=60", "ETag": "{etag}"})
+
+    answer = Program(pip_of("26.3"), index, cache_dir).run("prefetch", "lib", "--json")
+
+    assert answer.actions() == {"lib-2.0-py3-none-any.whl": "seeded"}
+
+
 def test_pip_cache_commands_go_on_working(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
     """`pip cache info`, `list` and `purge` work on what prefetch left, and see the wheel it built."""
     publish(index, tmp_path / "files")

@@ -319,7 +319,7 @@ def test_a_hit_without_readable_metadata_is_told(
     broken = index.put("/direct/broken-1.0-py3-none-any.whl", b"PK no zip")
     index.set_headers("/direct/*", PYPI.files)
     modern_pip.run("download", "--no-deps", f"broken @ {broken}", cache_dir=cache_dir, index=index, cwd=tmp_path)
-    with pytest.raises(ResolveError, match="broken 1.0 needs cannot be read"):
+    with pytest.raises(ResolveError, match=r"broken 1\.0 needs cannot be read"):
         resolved(modern_pip, requirement_set(f"broken @ {broken}"), index, cache_dir)
 
 

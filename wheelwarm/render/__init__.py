@@ -1,7 +1,7 @@
 """Reports -> tables and JSON; progress while they are made. The only user of rich.
 
-Standard output gets the answer, standard error the rest. Text from the cache or the network is never markup, and rich
-strips its control characters. This module owns what all reports share: consoles, the JSON envelope, errors, words.
+Standard output gets the answer, standard error the rest. Text from the cache or the network is never markup, and its
+control characters are escaped. This module owns what all reports share: consoles, the JSON envelope, errors, words.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from wheelwarm.redaction import redact
+from wheelwarm.render.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,28 +52,17 @@ def error_data(error: WheelwarmError) -> dict[str, str]:
 def print_error(error: WheelwarmError) -> None:
     """Print one sentence and a hint on standard error."""
     console = stderr()
-    console.print(Text.assemble(("error: ", "bold red"), redact(error.message)))
+    console.print(Text.assemble(("error: ", "bold red"), plain(redact(error.message))))
     if error.hint:
-        console.print(Text.assemble(("hint: ", "bold"), redact(error.hint)))
+        console.print(Text.assemble(("hint: ", "bold"), plain(redact(error.hint))))
 
 
 def print_warnings(warnings: Iterable[str]) -> None:
     """Print warnings on standard error."""
     for warning in warnings:
-        stderr().print(Text.assemble(("warning: ", "bold yellow"), redact(warning)))
+        stderr().print(Text.assemble(("warning: ", "bold yellow"), plain(redact(warning))))
 
 
 def count_text(number: int, singular: str, plural: str = "") -> str:
     """Write a number with its noun in the right form."""
     return f"{number} {singular if number == 1 else plural or singular + 's'}"
-
-
-def size_text(size: int) -> str:
-    """Write bytes as pip does: powers of 1000, `kB` and `MB`."""
-    if size > 1000 * 1000:
-        return f"{size / 1000 / 1000:.1f} MB"
-    if size > 10 * 1000:
-        return f"{size // 1000} kB"
-    if size > 1000:
-        return f"{size / 1000:.1f} kB"
-    return count_text(size, "byte")

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from wheelwarm.model import Outcome, Reason, Summary
 from wheelwarm.redaction import redact
-from wheelwarm.render import count_text, error_data, size_text, stderr, stdout
+from wheelwarm.render import count_text, error_data, stderr, stdout
+from wheelwarm.render.plain import plain, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,8 +33,8 @@ STYLES = {
 }
 
 
-# Columns of a terminal below which a name says nothing any more.
-LEAST_WIDTHS = {"file": 18, "name": 12}
+# What gives way on a narrow terminal, in this order, and down to how many columns.
+GIVING_WAY = (("file", 18), ("name", 12), ("file", 8), ("name", 8))
 
 
 def prefetch_table(report: PrefetchReport) -> None:
@@ -45,7 +46,7 @@ def prefetch_table(report: PrefetchReport) -> None:
     if not report.dry_run:
         console.print(summary_text("after", Summary.of(row.final for row in report.rows)))
     print_metadata(console, report.metadata[-1])
-    spent = "nothing" if report.dry_run else size_text(report.bytes_downloaded)
+    spent = "nothing" if report.dry_run else size(report.bytes_downloaded)
     console.print(Text(f"{spent} downloaded in {report.seconds:.1f} s"))
     print_target(console, report.target)
 
@@ -80,7 +81,7 @@ def row_cells(row: Row, last: Sequence[str], *, brief: bool) -> list[Text]:
     """Fill the columns of one row."""
     artifact = row.artifact
     filename = brief_file_name(artifact) if brief else artifact.filename
-    size = "" if artifact.size is None else size_text(artifact.size)
+    bytes_ = "" if artifact.size is None else size(artifact.size)
     ends = {
         "before": verdict_text(row.before, brief=brief),
         "outcome": verdict_text(row.before, brief=False),
@@ -88,7 +89,8 @@ def row_cells(row: Row, last: Sequence[str], *, brief: bool) -> list[Text]:
         "done": Text(row.action or ""),
         "after": verdict_text(row.final, brief=False),
     }
-    return [Text(artifact.name), Text(artifact.version), Text(filename), Text(size), *(ends[name] for name in last)]
+    names = (artifact.name, artifact.version, filename, bytes_)
+    return [*(Text(plain(name)) for name in names), *(ends[name] for name in last)]
 
 
 def brief_file_name(artifact: Artifact) -> str:
@@ -114,9 +116,9 @@ def artifact_table(cells: Sequence[Sequence[Text]], widths: dict[str, int], *, g
 
 
 def narrowed(widths: dict[str, int], excess: int) -> dict[str, int]:
-    """Take the columns that a terminal lacks from file names first, from project names second."""
+    """Take the columns that a terminal lacks from the names of files and projects in turn."""
     widths = dict(widths)
-    for header, least in LEAST_WIDTHS.items():
+    for header, least in GIVING_WAY:
         taken = max(0, min(widths[header] - least, excess))
         widths[header] -= taken
         excess -= taken
@@ -241,6 +243,6 @@ def print_failures(rows: Iterable[Row]) -> None:
     console = stderr()
     for row in rows:
         if row.error:
-            console.print(Text.assemble(("failed: ", "bold red"), redact(row.error.message)))
+            console.print(Text.assemble(("failed: ", "bold red"), plain(redact(row.error.message))))
             if row.error.hint:
                 console.print(Text.assemble(("hint: ", "bold"), redact(row.error.hint)))

@@ -10,6 +10,7 @@ from rich.text import Text
 from wheelwarm.model import Silent
 from wheelwarm.redaction import redact
 from wheelwarm.render import stderr
+from wheelwarm.render.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +34,11 @@ class Bars:
         self._progress.update(self._total, description=text)
 
     def begin(self, name: str, size: int | None) -> None:
-        """Show a file's own bar."""
-        if name in self._tasks:
-            self._progress.reset(self._tasks[name])
+        """Show a file's own bar; one that starts over takes what it had from the total."""
+        if (task := self._tasks.get(name)) is not None:
+            (again,) = [one for one in self._progress.tasks if one.id == task]
+            self._progress.advance(self._total, -again.completed)
+            self._progress.reset(task)
             return
         self._expected += size or 0
         self._tasks[name] = self._progress.add_task(name, total=size)
@@ -53,7 +56,7 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""
-        self._progress.console.print(Text(redact(text)))
+        self._progress.console.print(Text(plain(redact(text))))
 
 
 class Notes(Silent):
@@ -61,7 +64,7 @@ class Notes(Silent):
 
     def note(self, text: str) -> None:
         """Print a line on standard error."""
-        stderr().print(Text(redact(text)))
+        stderr().print(Text(plain(redact(text))))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from tests.helpers.artifacts import make_sdist, make_wheel, metadata_of
 from tests.helpers.index import ETAG_ONLY, LAST_MODIFIED_ONLY, NO_STORE, NONE, PYPI, Fault, Index, redirect, serve_index
 from tests.helpers.shelves import fetcher_of, filler_of, shelf_of, target_of
 from wheelwarm.fetcher import Fetcher
-from wheelwarm.filling import Filler, Seed, Step, direct_requirement, step_for
+from wheelwarm.filling import Filler, Seed, Step, direct_requirement, options_file, step_for
 from wheelwarm.model import HIT, Action, Artifact, Kind, Outcome, Reason, Silent, StoredResponse, Verdict
 from wheelwarm.network import Network
 from wheelwarm.urls import artifact_at, metadata_at
@@ -477,3 +477,18 @@ def test_a_wheel_that_is_not_built_is_built() -> None:
     """The step of a built wheel that is missing is its build."""
     built = replace(artifact_at("https://host.test/demo-1.0.tar.gz"), kind=Kind.BUILT_WHEEL)
     assert step_for(built, Verdict(Outcome.MISS, Reason.NOT_BUILT)) is Step.BUILD
+
+
+def test_index_options_are_handed_over_in_a_file(tmp_path: Path) -> None:
+    """Credentials in an index URL stand in a file of ours, not on a command line that everybody can read."""
+    given = ["--index-url", "https://user:secret@index.test/simple", "--pre", "--only-binary", ":all:"]
+
+    arguments = options_file(given, tmp_path)
+
+    assert "secret" not in " ".join(arguments)
+    assert Path(arguments[1]).read_text(encoding="utf-8").splitlines() == [
+        "--index-url https://user:secret@index.test/simple",
+        "--pre",
+        "--only-binary :all:",
+    ]
+    assert options_file([], tmp_path) == []

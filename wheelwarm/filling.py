@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -114,7 +115,7 @@ class Filler:
     ) -> None:
         self._shelf = shelf
         self._fetcher = fetcher
-        self._index_arguments = list(index_arguments)
+        self._options = options_file(index_arguments, scratch)
         kept = {name: value for name, value in environ.items() if name not in NOT_FOR_ONE_ARTIFACT}
         # Nothing gets installed, so a wish never to install outside a virtual environment does not apply.
         self._environ = kept | {"PIP_REQUIRE_VIRTUALENV": "0"}
@@ -281,7 +282,7 @@ class Filler:
         folder = Path(tempfile.mkdtemp(dir=self._scratch))
         log = folder / "pip.log"
         completed = self._shelf.target.run_pip(
-            [command, "--no-deps", folder_option, str(folder), *self._index_arguments, direct_requirement(artifact)],
+            [command, "--no-deps", folder_option, str(folder), *self._options, direct_requirement(artifact)],
             environ=self._environ,
             scratch=self._scratch,
             log=log,
@@ -310,6 +311,17 @@ class PipRun:
         """Say in one sentence what pip said in many."""
         error = explain(Words(self.completed.err, self.completed.out, self.log_text()))
         return Done(action=Action.FAILED, error=FetchError(error.message, hint=error.hint), asked=self.asked)
+
+
+def options_file(arguments: Sequence[str], scratch: Path) -> list[str]:
+    """Hand pip its index options in a file: URLs may hold credentials, and everybody can read a command line."""
+    if not arguments:
+        return []
+    path = scratch / "options.txt"
+    starts = [at for at, word in enumerate(arguments) if word.startswith("--")]
+    lines = [shlex.join(arguments[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return ["--requirement", str(path)]
 
 
 def direct_requirement(artifact: Artifact) -> str:

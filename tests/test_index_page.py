@@ -301,6 +301,19 @@ def test_content_type_of(body: bytes, content_type: str) -> None:
     assert content_type_of(body) == content_type
 
 
+@pytest.mark.parametrize("content_type", [HTML, JSON])
+def test_wanted_links(content_type: str) -> None:
+    """Links can be picked by what the page writes as their URL; those picked are read as in the whole page."""
+    anchors = [f'<a href="demo-{version}.zip">x</a>' for version in ("1.0", "2.0")]
+    files = [{"filename": "x", "url": f"demo-{version}.zip", "hashes": {}} for version in ("1.0", "2.0")]
+    body = json_page(*files, {"filename": "x"}) if content_type == JSON else "".join(["<a>x</a>", *anchors]).encode()
+
+    picked = parse(body, content_type, PAGE, wanted=lambda url: "2.0" in url).links
+
+    assert [link.filename for link in picked] == ["demo-2.0.zip"]
+    assert picked == parse(body, content_type, PAGE).links[1:]
+
+
 def test_fragment() -> None:
     """The parts of a fragment that pip's wheel cache heeds are found among others."""
     url = f"https://files.example/x-1.zip#egg=x&subdirectory=sub/dir&sha1=0f&md5={MD5}"

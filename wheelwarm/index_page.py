@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 from wheelwarm.errors import FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from packaging.version import Version
 
@@ -98,16 +98,17 @@ class IndexPage:
     links: tuple[Link, ...]
 
 
-def parse(body: bytes, content_type: str, url: str) -> IndexPage:
+def parse(body: bytes, content_type: str, url: str, *, wanted: Callable[[str], object] = lambda _: True) -> IndexPage:
     """Read a page that came, decoded, from `url` with the `Content-Type` header `content_type`.
 
+    `wanted` picks links by their URL as the page writes it, before they are read: most of the time a page takes.
     Raises FormatError for a body that is no index page: another media type, or broken JSON.
     """
     media_type = content_type.strip().lower()
     if media_type.startswith(JSON):
-        return _parse_json(body, url)
+        return _parse_json(body, url, wanted)
     if media_type.startswith(_HTML_TYPES):
-        return _parse_html(_decode(body, content_type), url)
+        return _parse_html(_decode(body, content_type), url, wanted)
     raise FormatError(f"not an index page: its content type is {content_type or 'missing'}")
 
 
@@ -139,7 +140,7 @@ def fragment_subdirectory(url: str) -> str | None:
     return match.group(1) if match else None
 
 
-def _parse_json(body: bytes, url: str) -> IndexPage:
+def _parse_json(body: bytes, url: str, wanted: Callable[[str], object]) -> IndexPage:
     try:
         page = json.loads(body)
     except (ValueError, RecursionError) as exc:
@@ -148,7 +149,8 @@ def _parse_json(body: bytes, url: str) -> IndexPage:
     if not isinstance(files, list):
         raise FormatError("not an index page: JSON without a list of files")
     name = page.get("name")
-    links = (_json_link(entry, url) for entry in files if isinstance(entry, dict))
+    entries = (entry for entry in files if isinstance(entry, dict) and wanted(str(entry.get("url"))))
+    links = (_json_link(entry, url) for entry in entries)
     return IndexPage(name if isinstance(name, str) else None, tuple(link for link in links if link is not None))
 
 
@@ -182,9 +184,9 @@ def _json_metadata(entry: dict[str, Any]) -> Mapping[str, str] | None:
     return {} if offer else None
 
 
-def _parse_html(text: str, url: str) -> IndexPage:
+def _parse_html(text: str, url: str, wanted: Callable[[str], object]) -> IndexPage:
     anchors, base_url = _anchors(text)
-    links = (_anchor_link(attributes, base_url or url) for attributes in anchors)
+    links = (_anchor_link(one, base_url or url) for one in anchors if wanted(one.get("href") or ""))
     return IndexPage(title_name(text), tuple(link for link in links if link is not None))
 
 

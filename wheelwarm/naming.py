@@ -17,10 +17,10 @@ from wheelwarm.cache.contents import EXAMINED, examine, has_key, key_of
 from wheelwarm.errors import CacheError
 from wheelwarm.ledger import FOLDER, Ledger
 from wheelwarm.model import Contents, Kind, Source
-from wheelwarm.page_names import PageReader, laid_over, match
+from wheelwarm.page_names import PageReader, laid_over, match, of_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from wheelwarm.cache.inventory import Inventory, Item
     from wheelwarm.index_page import Link
@@ -139,14 +139,13 @@ class Namer:
         self._name_by_urls()
 
     def _by_pages(self, pages: Iterable[str], wanted: Iterable[str]) -> None:
-        """Hash the links of the versions that are wanted, which is nearly always enough, and then the others."""
+        """Hash the links of the versions that are wanted, which is nearly always enough, and then all links."""
         paths = self._by_key(wanted)
-        versions = {version for path in wanted if (version := self._known[path].version)}
-        for links in [self._links(page) for page in pages]:
-            likely = [link for link in links if any(version in link.filename for version in versions)]
-            self._match(likely, paths)
+        likely = of_versions(version for path in wanted if (version := self._known[path].version))
+        for page in pages:
+            self._match(self._links(page, wanted=likely), paths)
             if paths:
-                self._match(links, paths)
+                self._match(self._links(page), paths)
 
     def _name_unidentified(self, changed: set[str]) -> None:
         """Look for entries whose bodies tell nothing on every page, or, where they were here before, on new pages."""
@@ -170,8 +169,8 @@ class Namer:
             for path in paths.pop(key, ()):
                 self._better(path, listed.laid_over(self._known[path]))
 
-    def _links(self, page: str) -> tuple[Link, ...]:
-        return self._reader.read(self._items[page], self._known[page].name)
+    def _links(self, page: str, *, wanted: Callable[[str], object] = lambda _: True) -> tuple[Link, ...]:
+        return self._reader.read(self._items[page], self._known[page].name, wanted=wanted)
 
     def _by_key(self, paths: Iterable[str]) -> dict[str, list[str]]:
         """Group by key: the same may stand in both HTTP sections."""

@@ -20,7 +20,7 @@ from wheelwarm.errors import FormatError, InputError
 from wheelwarm.model import Contents, Kind, Layout, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from wheelwarm.cache.inventory import Item
@@ -68,16 +68,21 @@ class PageReader:
         pages = {one.url for one in self.known.values() if one.kind is Kind.INDEX_PAGE}
         self._bases = [PYPI, *sorted({url.rstrip("/").rpartition("/")[0] + "/" for url in pages} - {PYPI})]
 
-    def read(self, item: Item, project: str | None) -> tuple[Link, ...]:
-        """Return the links of a cached page; none for one that cannot be read, or would cost too much."""
-        entry = entries.read_entry(self.root / item.section, key_of(item), Layout(item.section))
+    def read(
+        self, item: Item, project: str | None, *, wanted: Callable[[str], object] = lambda _: True
+    ) -> tuple[Link, ...]:
+        """Return the links of a cached page that are `wanted` by their URL as the page writes it.
+
+        None for a page that cannot be read, or would cost too much.
+        """
+        entry = entries.read_entry(self.root / item.section, key_of(item), Layout(item.section), walked=True)
         if entry.stored is None or not entry.size or entry.size > PAGE_LIMIT:
             return ()
         try:
             body = b"".join(entries.chunks(entry))
             decoded = decode(body, entries.header_of(entry.stored, "content-encoding") or "")
             content_type = entries.header_of(entry.stored, "content-type") or index_page.content_type_of(decoded)
-            return parse(decoded, content_type, self._url(entry.key, project)).links
+            return parse(decoded, content_type, self._url(entry.key, project), wanted=wanted).links
         except (FormatError, OSError):
             return ()
 
@@ -87,6 +92,12 @@ class PageReader:
             return self.known[page_key].url
         guesses = (f"{base}{project}/" for base in self._bases) if project else ()
         return next((url for url in guesses if key(url) == page_key), "")
+
+
+def of_versions(versions: Iterable[str]) -> Callable[[str], bool]:
+    """Return what tells quickly whether a URL is, very likely, that of a file of one of these versions."""
+    parts = frozenset(version + ending for version in versions for ending in ("", ".tar.gz", ".zip"))
+    return lambda url: not parts.isdisjoint(url.rpartition("/")[2].partition("#")[0].split("-"))
 
 
 def match(links: Iterable[Link], keys: set[str]) -> Iterator[tuple[str, Listed]]:
@@ -135,13 +146,13 @@ def _tags_of(filename: str) -> tuple[str, ...]:
         return ()
 
 
-def parse(body: bytes, content_type: str, url: str) -> IndexPage:
+def parse(body: bytes, content_type: str, url: str, *, wanted: Callable[[str], object]) -> IndexPage:
     """Read a decoded page; FormatError for none, and for one that would cost far more than any index's."""
     if body.count(b",") + body.count(b"[") + body.count(b"{") > _ELEMENTS_LIMIT:
         raise FormatError("an index page with too many elements")
     if len(body) > _HTML_LIMIT and not content_type.startswith(index_page.JSON):
         raise FormatError("an index page that is too long")
-    return index_page.parse(body, content_type, url)
+    return index_page.parse(body, content_type, url, wanted=wanted)
 
 
 def decode(body: bytes, content_encoding: str) -> bytes:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 from packaging.utils import parse_wheel_filename
 
 from wheelwarm.cache import entries, freshness, wheels
-from wheelwarm.cache.identify import Identity, identify
-from wheelwarm.cache.inventory import BODY_SUFFIX, Form
-from wheelwarm.model import Contents, Kind, Layout, Problem, Source
+from wheelwarm.cache.identify import identify
+from wheelwarm.cache.inventory import BODY_SUFFIX, Form, Section
+from wheelwarm.errors import FormatError
+from wheelwarm.model import Contents, Kind, Problem, Source
 from wheelwarm.redaction import redact
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wheelwarm.cache.entries import Entry
+    from wheelwarm.cache.identify import Identity
     from wheelwarm.cache.inventory import Item
 
 EXAMINED = frozenset({Form.ENTRY, Form.BODY_ALONE, Form.METADATA_ALONE, Form.BUILT_WHEEL})
@@ -33,11 +34,8 @@ def examine(root: Path, item: Item) -> Contents:
     if item.form is Form.BUILT_WHEEL:
         return _built_wheel(root, item)
     if item.form is Form.BODY_ALONE:
-        # Of no use to pip, and so of no kind; but a name tells whose it was.
-        return replace(_contents(_identify(root / item.path, 0, item.bytes)), kind=Kind.OTHER)
-    if item.form is Form.ENTRY:
-        return _entry(entries.read_entry(root / item.section, key_of(item), Layout(item.section)))
-    return Contents()
+        return _body_alone(f"{root}/{item.path}", item.bytes)
+    return _entry(f"{root}/{item.path}", item) if item.form is Form.ENTRY else Contents()
 
 
 def key_of(item: Item) -> str:
@@ -74,30 +72,41 @@ def _origin(path: Path) -> str | None:
     return redact(origin.url) if origin else None
 
 
-def _entry(entry: Entry) -> Contents:
-    stored = entry.stored
-    if stored is None or entry.size is None:
-        return Contents(problem=_problem(entry.metadata_path))
-    encoding = entries.header_of(stored, "content-encoding") or ""
-    return replace(
-        _contents(_identify(entry.body_path, entry.body_offset, entry.size, encoding)),
-        problem=Problem.TRUNCATED if entries.is_truncated(entry, stored) else None,
-        # The freshness that remains at the epoch is the moment at which it ends.
-        expires=freshness.remaining(stored, 0.0),
-        validator=freshness.has_validator(stored),
-    )
-
-
-def _identify(path: Path, offset: int, size: int, content_encoding: str = "") -> Identity:
+def _body_alone(path: str, size: int) -> Contents:
+    """Name half of an entry: of no use to pip, and so of no kind; but the name tells whose it was."""
     try:
-        with entries.open_quietly(path) as file:
-            file.seek(offset)
-            return identify(file, size, content_encoding=content_encoding)
+        return replace(_contents(_identify(path, 0, size)), kind=Kind.OTHER)
     except OSError:
-        return Identity(kind=Kind.OTHER)
+        return Contents()
 
 
-def _contents(identity: Identity) -> Contents:
+def _entry(path: str, item: Item) -> Contents:
+    """Read an entry by what the walk has found already: regular files, in folders that are no links."""
+    try:
+        if item.section is Section.HTTP:
+            stored, offset, size = entries.read_embedded(path)
+        else:
+            stored, offset, size = entries.read_metadata(path), 0, item.files[-1].size
+        headers = freshness.lowered(stored.headers)
+        body = path if item.section is Section.HTTP else path + BODY_SUFFIX
+        identity = _identify(body, offset, size, headers.get("content-encoding", ""))
+    except (OSError, FormatError):
+        return Contents(problem=_problem(path))
+    expires, validator = freshness.prospects(stored.status, headers)
+    problem = Problem.TRUNCATED if entries.is_cut(size, headers) else None
+    return _contents(identity, problem=problem, expires=expires, validator=validator)
+
+
+def _identify(path: str, offset: int, size: int, content_encoding: str = "") -> Identity:
+    with entries.open_quietly(path) as file:
+        if offset:
+            file.seek(offset)
+        return identify(file, size, content_encoding=content_encoding)
+
+
+def _contents(
+    identity: Identity, *, problem: Problem | None = None, expires: float | None = None, validator: bool = False
+) -> Contents:
     return Contents(
         kind=identity.kind,
         name=identity.name,
@@ -106,10 +115,13 @@ def _contents(identity: Identity) -> Contents:
         tags=identity.tags,
         requires_python=identity.requires_python,
         source=Source.BODY if identity.name else None,
+        problem=problem,
+        expires=expires,
+        validator=validator,
     )
 
 
-def _problem(path: Path) -> Problem:
+def _problem(path: str) -> Problem:
     try:
         with entries.open_quietly(path) as file:
             return Problem.OLDER_FORMAT if file.read(5) in _OLDER else Problem.UNREADABLE

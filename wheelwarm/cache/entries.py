@@ -15,11 +15,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from wheelwarm.cache.format import HEAD_SIZE, embedded_body, entry_path, is_key, loads, without_body
+from wheelwarm.cache.freshness import lowered
 from wheelwarm.errors import FormatError
 from wheelwarm.model import Layout, Reason, StoredResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 MAX_METADATA = 16 * 2**20
@@ -63,7 +64,7 @@ def read_entry(section: Path, key: str, layout: Layout, *, walked: bool = False)
     if not (stat.S_ISREG(metadata.st_mode) and stat.S_ISREG(body.st_mode)) or (not walked and is_led_out(path)):
         return found(problem=Reason.UNREADABLE)
     try:
-        stored, offset, size = _read_embedded(path) if layout is Layout.HTTP else _read_pair(path, body_path, body)
+        stored, offset, size = read_embedded(path) if layout is Layout.HTTP else _read_pair(path, body_path, body)
     except (OSError, FormatError):
         return found(size=body.st_size, body_stat=body, problem=Reason.UNREADABLE)
     return found(size=size, body_stat=body, stored=stored, body_offset=offset)
@@ -80,6 +81,29 @@ def keys(section: Path, layout: Layout) -> set[str]:
         names = {item.name for item in _scan(folder)}
         found.update(name for name in names if is_key(name) and name + body in names)
     return found
+
+
+def read_metadata(path: Path | str) -> StoredResponse:
+    """Read the metadata half of an `http-v2` entry. Raises OSError or FormatError."""
+    with open_quietly(path) as file:
+        return _without_body(loads(_to_end(file)))
+
+
+def read_embedded(path: Path | str) -> tuple[StoredResponse, int, int]:
+    """Read an `http` entry: the response without its body, and the body's offset and size in bytes.
+
+    Reads around the body, which may be gigabytes; only an entry that does not begin with it is read whole. Raises
+    OSError or FormatError.
+    """
+    with open_quietly(path) as file:
+        head = file.read(HEAD_SIZE)
+        if (span := embedded_body(head)) is None:
+            data = head + _to_end(file)
+            stored = loads(data)
+            return _without_body(stored), data.index(stored.body), len(stored.body)
+        offset, size = span
+        file.seek(offset + size)
+        return loads(without_body(head[:offset], _to_end(file))), offset, size
 
 
 def digest_of(entry: Entry) -> str:
@@ -104,7 +128,7 @@ def read(file: BinaryIO, size: int) -> Iterator[bytes]:
         yield chunk
 
 
-def open_quietly(path: Path) -> BinaryIO:
+def open_quietly(path: Path | str) -> BinaryIO:
     """Open a regular file; neither a link nor a pipe that took its place meanwhile is followed or waited for.
 
     Where the system allows it (Linux, for one's own files) reading leaves no access time: a look is no use.
@@ -119,10 +143,15 @@ def open_quietly(path: Path) -> BinaryIO:
 
 def is_truncated(entry: Entry, stored: StoredResponse) -> bool:
     """Tell whether the body is not as long as the server said, where it said the length of what is stored."""
-    if header_of(stored, "content-encoding") or header_of(stored, "transfer-encoding"):
+    return is_cut(entry.size or 0, lowered(stored.headers))
+
+
+def is_cut(size: int, headers: Mapping[str, str]) -> bool:
+    """Tell the same of a body of `size` bytes; `headers` are by lower-case name."""
+    if headers.get("content-encoding") or headers.get("transfer-encoding"):
         return False
-    length = header_of(stored, "content-length") or ""
-    return length.isdecimal() and length.isascii() and int(length[:20]) != entry.size
+    length = headers.get("content-length", "")
+    return length.isdecimal() and length.isascii() and int(length[:20]) != size
 
 
 def header_of(stored: StoredResponse, name: str) -> str | None:
@@ -144,28 +173,14 @@ def _read_pair(path: Path, body_path: Path, body: os.stat_result) -> tuple[Store
     """Return the response without a body, and where the body is: its offset and size in bytes."""
     if not os.access(body_path, os.R_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(body_path))
-    with open_quietly(path) as file:
-        return _without_body(loads(_read_metadata(file))), 0, body.st_size
-
-
-def _read_embedded(path: Path) -> tuple[StoredResponse, int, int]:
-    """Read around the body, which may be gigabytes; only an entry that does not begin with it is read whole."""
-    with open_quietly(path) as file:
-        head = file.read(HEAD_SIZE)
-        if (span := embedded_body(head)) is None:
-            data = head + _read_metadata(file)
-            stored = loads(data)
-            return _without_body(stored), data.index(stored.body), len(stored.body)
-        offset, size = span
-        file.seek(offset + size)
-        return loads(without_body(head[:offset], _read_metadata(file))), offset, size
+    return read_metadata(path), 0, body.st_size
 
 
 def _without_body(stored: StoredResponse) -> StoredResponse:
     return replace(stored, body=b"") if stored.body else stored
 
 
-def _read_metadata(file: BinaryIO) -> bytes:
+def _to_end(file: BinaryIO) -> bytes:
     """Read to the end of the file; nearly always that is one read of a few hundred bytes."""
     data = file.read(_USUAL_METADATA)
     if len(data) < _USUAL_METADATA:

@@ -9,7 +9,7 @@ import hashlib
 import re
 from contextlib import suppress
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urljoin
 
 import msgpack  # type: ignore[import-untyped]  # it ships neither stubs nor a py.typed marker
@@ -43,6 +43,9 @@ _QUERY = _PATH | frozenset(b"?")
 _BODY_FIRST = re.compile(rb"cc=4,[\x81-\x8f]\xa8response[\x81-\x8f]\xa4body([\xc4-\xc6])", re.DOTALL)
 _BIN_LENGTHS = {b"\xc4": 1, b"\xc5": 2, b"\xc6": 4}
 _RESPONSE_MEMBERS = frozenset({"body", "headers", "status", "version", "reason", "strict", "decode_content"})
+
+_STRINGS: frozenset[type] = frozenset({str})
+_STRINGS_AND_NONE: frozenset[type] = frozenset({str, type(None)})
 
 _Map: TypeAlias = "dict[str, object]"
 _T = TypeVar("_T", int, str, bytes, bool)
@@ -163,8 +166,8 @@ def loads(data: bytes) -> StoredResponse:
         raise FormatError(f"response has the unknown member {min(unknown)!r}")
     return StoredResponse(
         status=_get(response, "status", int),
-        headers={name: _as_str(value, name) for name, value in _as_map(response.get("headers"), "headers").items()},
-        vary={name: _as_optional_str(value, name) for name, value in _as_map(entry.get("vary", {}), "vary").items()},
+        headers=_of(_STRINGS, response.get("headers"), "headers"),
+        vary=_of(_STRINGS_AND_NONE, entry.get("vary", {}), "vary"),
         body=_get(response, "body", bytes),
         version=_get(response, "version", int),
         reason=_get(response, "reason", str),
@@ -189,19 +192,18 @@ def _bin_header(size: int) -> bytes:
 
 
 def _as_map(value: object, what: str) -> _Map:
-    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+    if not isinstance(value, dict) or not _STRINGS.issuperset(map(type, value)):
         raise FormatError(f"{what} is not a map of names")
     return value
 
 
-def _as_str(value: object, what: str) -> str:
-    if not isinstance(value, str):
-        raise FormatError(f"{what} is not a string")
-    return value
-
-
-def _as_optional_str(value: object, what: str) -> str | None:
-    return None if value is None else _as_str(value, what)
+def _of(types: frozenset[type], value: object, what: str) -> Any:
+    """Return a map of names whose values have one of these types."""
+    named = _as_map(value, what)
+    if not types.issuperset(map(type, named.values())):
+        name = next(name for name, one in named.items() if type(one) not in types)
+        raise FormatError(f"{name} is not a string")
+    return named
 
 
 def _get(members: _Map, name: str, kind: type[_T]) -> _T:

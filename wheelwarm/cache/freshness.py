@@ -10,6 +10,7 @@ import calendar
 import math
 from dataclasses import dataclass, replace
 from email.utils import formatdate, parsedate_tz
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from wheelwarm.cache.format import vary
@@ -24,6 +25,7 @@ SEED_MARKER = "X-Wheelwarm-Seed"
 _STORABLE_STATUSES = (200, 203, 300, 301, 308)
 _V = TypeVar("_V", str, "str | None")
 
+_VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 _TRUE_OF_THE_BODY = ("content-type", "content-length", "etag", "last-modified")
 
 
@@ -41,7 +43,7 @@ def judge(stored: StoredResponse, request_headers: Mapping[str, str | None], now
 
     A header whose value is None is one that the request does not have.
     """
-    request = _directives(request_headers)
+    request = _directives(lowered(request_headers))
     if "no-cache" in request.names or request.max_age == 0:
         # pip < 26.2 asks so for index pages; the entry is not even read before the server answers.
         return Verdict(Outcome.STALE, Reason.ALWAYS_REVALIDATED)
@@ -49,7 +51,7 @@ def judge(stored: StoredResponse, request_headers: Mapping[str, str | None], now
         return Verdict(Outcome.MISS, Reason.VARY_MISMATCH)
     if stored.status in PERMANENT_REDIRECTS:
         return HIT
-    headers = _lower(stored.headers)
+    headers = lowered(stored.headers)
     if "date" not in headers:
         return Verdict(Outcome.STALE, Reason.NO_DATE)
     try:
@@ -67,9 +69,20 @@ def judge(stored: StoredResponse, request_headers: Mapping[str, str | None], now
 
 def remaining(stored: StoredResponse, now: float) -> float:
     """Return how many seconds after `now` the entry stays fresh: 0.0 if stale, infinity for a permanent redirect."""
-    if stored.status in PERMANENT_REDIRECTS:
+    return _remaining(stored.status, lowered(stored.headers), now)
+
+
+def prospects(status: int, headers: Mapping[str, str]) -> tuple[float, bool]:
+    """Return when a stored response's freshness ends, in seconds since the epoch, and whether it has a validator.
+
+    `headers` are by lower-case name. Never fresh is 0.0; without end, infinity.
+    """
+    return _remaining(status, headers, 0.0), any(name in headers for name in _VALIDATORS)
+
+
+def _remaining(status: int, headers: Mapping[str, str], now: float) -> float:
+    if status in PERMANENT_REDIRECTS:
         return math.inf
-    headers = _lower(stored.headers)
     try:
         date = _timestamp(headers["date"])
         lifetime = _lifetime(headers, date)
@@ -82,9 +95,9 @@ def storable(status: int, headers: Mapping[str, str], request_headers: Mapping[s
     """Return None when pip would store such a response, else why it would not."""
     if status not in _STORABLE_STATUSES:
         return Reason.NO_CACHING_HEADERS
-    lower = _lower(headers)
-    response = _directives(headers)
-    if "no-store" in response.names | _directives(request_headers).names:
+    lower = lowered(headers)
+    response = _directives(lower)
+    if "no-store" in response.names | _directives(lowered(request_headers)).names:
         return Reason.NO_STORE
     if "*" in lower.get("vary", ""):
         return Reason.VARY_MISMATCH
@@ -101,9 +114,8 @@ def has_validator(stored: StoredResponse) -> bool:
 
 def conditional_headers(stored: StoredResponse) -> dict[str, str]:
     """Return the request headers that ask whether the stored response is still valid (RFC 9111, 4.3.1)."""
-    headers = _lower(stored.headers)
-    names = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
-    return {asks: headers[validator] for validator, asks in names.items() if validator in headers}
+    headers = lowered(stored.headers)
+    return {asks: headers[validator] for validator, asks in _VALIDATORS.items() if validator in headers}
 
 
 def revalidated(
@@ -150,7 +162,7 @@ def _has_reason_to_store(status: int, headers: Mapping[str, str], response: _Dir
 def _vary_matches(stored: StoredResponse, request_headers: Mapping[str, str | None]) -> bool:
     if "*" in stored.vary:
         return False
-    sent = _lower(request_headers)
+    sent = lowered(request_headers)
     return all(sent.get(name.lower()) == value for name, value in stored.vary.items())
 
 
@@ -183,7 +195,13 @@ def _parse(value: str) -> int | None:
 
 
 def _directives(headers: Mapping[str, str | None]) -> _Directives:
-    parts = [part.partition("=") for part in (_lower(headers).get("cache-control") or "").split(",")]
+    return _parse_directives(headers.get("cache-control") or "")
+
+
+# A cache has thousands of entries, and some ten different Cache-Control headers among them.
+@lru_cache(maxsize=256)
+def _parse_directives(value: str) -> _Directives:
+    parts = [part.partition("=") for part in value.split(",")]
     names = frozenset(name.strip() for name, _, _ in parts)
     numbers = {name.strip(): number for name, _, value in parts if (number := _int(value)) is not None}
     return _Directives(names, numbers.get("max-age"), numbers.get("min-fresh"))
@@ -196,5 +214,6 @@ def _int(value: str) -> int | None:
         return None
 
 
-def _lower(headers: Mapping[str, _V]) -> dict[str, _V]:
+def lowered(headers: Mapping[str, _V]) -> dict[str, _V]:
+    """Return headers by lower-case name; of several that differ in case the last counts, as for CacheControl."""
     return {name.lower(): value for name, value in headers.items()}

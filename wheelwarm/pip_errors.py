@@ -195,7 +195,8 @@ def child_failed(words: Words) -> ResolveError | None:
             redact(f"{command['tool']} cannot fetch {command['url']}: {said}."),
             hint="Check the URL and the network, and that the tool can log in there.",
         )
-    project = [redact(what) for what in COLLECTING.findall(words.out)][-1:] or ["a requirement"]
+    # pip before 24 writes `name@ URL`, later ones `name @ URL`.
+    project = [redact(what).rstrip("@") for what in COLLECTING.findall(words.out)][-1:] or ["a requirement"]
     return ResolveError(
         f"{project[0]} cannot be built: {redact(said)} ({found['step']}).",
         hint="Its build may need a compiler or system libraries; --only-binary :all: takes wheels only.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import subprocess
@@ -15,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wheelwarm import ledger as ledger_module
+from wheelwarm.cache.format import key
 from wheelwarm.ledger import Ledger, dump, load
-from wheelwarm.model import Artifact, Kind, Reason, Resolution
+from wheelwarm.model import Artifact, Contents, Kind, Problem, Reason, Resolution, Run, Source, Summary
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 HASHES = st.dictionaries(st.sampled_from(["sha256", "md5"]), st.from_regex("[0-9a-f]{1,8}", fullmatch=True))
@@ -305,3 +307,106 @@ def ledger_of(cache_dir: Path) -> Path:
     path = cache_dir / ledger_module.FOLDER / ledger_module.FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+CONTENTS = st.builds(
+    Contents,
+    kind=st.sampled_from(Kind),
+    name=st.none() | TEXT,
+    version=st.none() | TEXT,
+    filename=st.none() | TEXT,
+    tags=st.lists(st.sampled_from(["py3-none-any", "cp311-cp311-linux_x86_64"]), max_size=2, unique=True).map(tuple),
+    requires_python=st.none() | TEXT,
+    sha256=st.none() | TEXT,
+    yanked=st.booleans(),
+    source=st.none() | st.sampled_from(Source),
+    problem=st.none() | st.sampled_from(Problem),
+    expires=st.none() | st.floats(0, 2**33) | st.just(math.inf),
+    validator=st.booleans(),
+    origin=st.none() | TEXT,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+@given(st.dictionaries(TEXT, st.tuples(TEXT, CONTENTS), max_size=4))
+def test_contents_come_back(learnt: dict[str, tuple[str, Contents]]) -> None:
+    """What entries are is remembered with their marks, until they are gone."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Ledger(Path(folder)) as ledger:
+            ledger.learn_contents((path, mark, what) for path, (mark, what) in learnt.items())
+        with Ledger(Path(folder)) as again:
+            assert again.contents() == learnt
+            again.learn_contents((), gone=list(learnt)[:1])
+            assert again.contents().keys() == set(list(learnt)[1:])
+    assert ledger.warnings == again.warnings == []
+
+
+def test_half_characters_are_left_out(cache_dir: Path) -> None:
+    """What SQLite cannot hold is passed over, and the rest is kept."""
+    half = Artifact(name="\ud800", version="", filename="", kind=Kind.WHEEL, url="https://example.org/x")
+    with Ledger(cache_dir) as ledger:
+        ledger.learn_contents([("half", "1", Contents(name="\ud800")), ("whole", "2", Contents(name="demo"))])
+        ledger.learn_urls([half, replace(half, name="demo"), replace(half, url="file:///x")])
+        assert ledger.contents().keys() == {"whole"}
+        assert [one.name for one in ledger.urls().values()] == ["demo"]
+    assert ledger.warnings == []
+
+
+def test_urls_are_kept_by_their_keys(cache_dir: Path) -> None:
+    """A URL is found by the key that pip's cache has for it, its credentials dropped, its hash kept."""
+    url = "https://user:secret@Example.org/a/../demo-1.0.tar.gz#sha256=00"
+    demo = Artifact(
+        name="Demo", version="1.0", filename="demo-1.0.tar.gz", kind=Kind.SDIST, url=url, hashes={"sha256": "ab"}
+    )
+    with Ledger(cache_dir) as ledger:
+        ledger.learn_urls([demo])
+        (known,) = ledger.urls().items()
+    stripped = "https://example.org/demo-1.0.tar.gz"
+    assert known == (key(stripped), replace(demo, name="demo", url=stripped))
+
+
+def test_runs_come_back_in_their_order(cache_dir: Path) -> None:
+    """Every run is kept, the oldest first."""
+    run = Run(started=1.0, target="t", found=Summary(1, 2, 3, 4, 5), bytes_downloaded=6, seconds=7.5)
+    runs = [run, replace(run, started=2.0)]
+    with Ledger(cache_dir) as ledger:
+        for run in reversed(runs):
+            ledger.record_run(run)
+        assert ledger.runs() == runs
+
+
+def test_use_is_forgotten_with_its_entry(cache_dir: Path) -> None:
+    """The last time counts, and goes with the entry."""
+    with Ledger(cache_dir) as ledger:
+        ledger.note_use([cache_dir / "a", cache_dir / "b"], 1.0)
+        ledger.note_use([cache_dir / "a"], 2.0)
+        assert ledger.uses() == {"a": 2.0, "b": 1.0}
+        ledger.learn_contents((), gone=["a"])
+        assert ledger.uses() == {"b": 1.0}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE entry SET kind = 'nonsense'",
+        "UPDATE entry SET name = x'00'",
+        "UPDATE url SET filename = x'00'",
+        "UPDATE entry SET expires = 'never'",
+        "UPDATE url SET kind = ''",
+        "UPDATE run SET hits = 'many'",
+        "DROP TABLE use",
+    ],
+)
+def test_rows_that_hold_something_else_are_a_warning(cache_dir: Path, damage: str) -> None:
+    """A damaged row is passed over, with one warning, and is none of the answer."""
+    with Ledger(cache_dir) as ledger:
+        ledger.learn_contents([("a", "1", Contents())])
+        ledger.learn_urls([Artifact(name="a", version="1", filename="a", kind=Kind.WHEEL, url="https://example.org/")])
+        ledger.record_run(Run(started=1.0, target="", found=Summary(), bytes_downloaded=0, seconds=0.0))
+    with sqlite3.connect(ledger_of(cache_dir)) as connection:
+        connection.execute(damage)
+    connection.close()
+    with Ledger(cache_dir) as ledger:
+        answers = [ledger.contents(), ledger.urls(), ledger.runs(), ledger.uses()]
+        assert len(ledger.warnings) == 1
+    assert [bool(answer) for answer in answers].count(True) == (3 if "use" in damage else 2)

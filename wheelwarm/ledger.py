@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _T = TypeVar("_T")
+_TEXTS = {str, type(None)}
 
 FOLDER = "wheelwarm"
 FILE = "ledger.sqlite3"
@@ -278,6 +279,7 @@ def _entry_row(path: str, mark: str, what: Contents) -> tuple[object, ...]:
 def _contents(path: str, mark: str, *row: Any) -> tuple[str, str, Contents]:
     kind, name, version, filename, tags, requires_python, *states, origin = row
     sha256, yanked, source, problem, expires, validator = states
+    _check_texts(path, mark, name, version, filename, tags, requires_python, sha256, origin)
     contents = Contents(
         kind=Kind(kind),
         name=name,
@@ -299,9 +301,15 @@ def _contents(path: str, mark: str, *row: Any) -> tuple[str, str, Contents]:
 def _is_text(row: Sequence[object]) -> bool:
     """Tell whether SQLite takes a row: a name out of hostile JSON, or of a file, may hold half a character."""
     try:
-        return all(not isinstance(value, str) or value.isascii() or bool(value.encode()) for value in row)
+        return bool("/".join([value for value in row if isinstance(value, str)]).encode())
     except UnicodeEncodeError:
         return False
+
+
+def _check_texts(*values: object) -> None:
+    """Raise TypeError for bytes: a column of SQLite's holds whatever it is given."""
+    if not {*map(type, values)} <= _TEXTS:
+        raise TypeError("not a text")
 
 
 def _url_row(artifact: Artifact) -> tuple[object, ...] | None:
@@ -314,6 +322,7 @@ def _url_row(artifact: Artifact) -> tuple[object, ...] | None:
 
 def _known_url(key: str, *row: Any) -> tuple[str, Artifact]:
     url, kind, name, version, filename, sha256 = row
+    _check_texts(url, name, version, filename, sha256)
     hashes = {"sha256": str(sha256)} if sha256 else {}
     project = canonicalize_name(name)
     return key, Artifact(name=project, version=version, filename=filename, kind=Kind(kind), url=url, hashes=hashes)

@@ -1,0 +1,45 @@
+"""What a prefetch leaves in the ledger, by real runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional.test_prefetch import publish
+from tests.helpers.program import Program
+from wheelwarm.ledger import Ledger
+from wheelwarm.model import Kind, Silent, Summary
+from wheelwarm.naming import look
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import PipOf
+    from tests.helpers.index import Index
+
+
+@pytest.mark.parametrize("version", ["23.2.1", "26.3"])
+def test_runs_urls_and_use_are_recorded(
+    pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path, version: str
+) -> None:
+    """Each run keeps what it found before it did anything, every URL pip asked for, and that they were asked for."""
+    publish(index, tmp_path / "files")
+    program = Program(pip_of(version), index, cache_dir)
+    for _ in range(2):
+        assert program.run("prefetch", "app", "tool").code == 0
+    assert program.run("prefetch", "app", "--dry-run").code == 0
+
+    with Ledger(cache_dir) as ledger:
+        runs, urls, uses = ledger.runs(), ledger.urls(), ledger.uses()
+        holdings = look(cache_dir, ledger, observer=Silent()).all
+
+    assert [run.found for run in runs] == [Summary(misses=5), Summary(hits=5)]
+    assert runs[0].bytes_downloaded > runs[1].bytes_downloaded == 0
+    assert runs[0].started < runs[1].started
+    files = {one.filename for one in urls.values() if one.kind in (Kind.WHEEL, Kind.SDIST)}
+    assert files >= {"app-1.0-py3-none-any.whl", "lib-2.0-py3-none-any.whl", "tool-0.5.tar.gz"}
+    assert {one.name for one in urls.values() if one.kind is Kind.INDEX_PAGE} >= {"app", "lib", "tool", "helper"}
+    named = {one.item.path for one in holdings if one.is_artifact}
+    assert uses.keys() == named
+    assert set(uses.values()) == {runs[-1].started}

@@ -97,7 +97,7 @@ def look(root: Path, ledger: Ledger, *, observer: Observer) -> Holdings:
         known[path] = contents
     namer = Namer(PageReader(root, ledger.urls()), items, known)
     namer.name(changed)
-    learnt = ((path, items[path].mark, known[path]) for path in changed | namer.named)
+    learnt = ((path, items[path].mark, known[path]) for path in sorted(changed | namer.named))
     ledger.learn_contents(learnt, gone=remembered)
     return Holdings(stock, tuple(_hold(stock.items, known, ledger.uses())))
 

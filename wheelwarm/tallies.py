@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,7 +40,8 @@ class Span(StrEnum):
     OLDER = "older"
 
 
-_ENDS = {Span.DAY: DAY, Span.WEEK: 7 * DAY, Span.MONTH: 30 * DAY, Span.QUARTER: 90 * DAY, Span.YEAR: 365 * DAY}
+_SPANS = tuple(Span)
+_ENDS = [DAY * days for days in (1, 7, 30, 90, 365)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,8 @@ class Tally:
     def of(cls, holdings: Iterable[Holding]) -> Tally:
         """Count holdings."""
         items = [holding.item for holding in holdings]
-        return cls(
-            len(items),
-            sum(len(item.files) for item in items),
-            sum(item.bytes for item in items),
-            sum(item.allocated for item in items),
-        )
+        files = [file for item in items for file in item.files]
+        return cls(len(items), len(files), sum([one.size for one in files]), sum([one.allocated for one in files]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def _versions(holdings: Iterable[Holding]) -> tuple[str, ...]:
 
 def span(seconds: float) -> Span:
     """Return how long ago `seconds` are."""
-    return next((one for one, end in _ENDS.items() if seconds < end), Span.OLDER)
+    return _SPANS[bisect_right(_ENDS, seconds)]
 
 
 def python_of(tags: Sequence[str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import posixpath
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -25,7 +26,7 @@ VCS_SCHEMES = ("git", "hg", "svn", "bzr")
 
 def file_name(url: str) -> str:
     """Return the last part of a URL's path."""
-    return unquote(PurePosixPath(urlsplit(url).path).name)
+    return unquote(posixpath.basename(urlsplit(url).path.rstrip("/")))
 
 
 def is_artifact(url: str) -> bool:
@@ -47,11 +48,19 @@ def artifact_at(url: str) -> Artifact:
     """Name an artifact by its URL alone; hashes have to come from elsewhere."""
     filename = file_name(url)
     kind = Kind.WHEEL if filename.endswith(".whl") else Kind.SDIST
+    name, version = _name_and_version(filename)
+    return Artifact(name=name, version=version, filename=filename, kind=kind, url=url)
+
+
+# A wheel and its `.metadata` come one after the other.
+@lru_cache(maxsize=256)
+def _name_and_version(filename: str) -> tuple[str, str]:
     try:
-        name, version = parse_wheel_filename(filename)[:2] if kind is Kind.WHEEL else parse_sdist_filename(filename)
+        parse = parse_wheel_filename if filename.endswith(".whl") else parse_sdist_filename
+        name, version = parse(filename)[:2]
     except (InvalidWheelFilename, InvalidSdistFilename):
-        return Artifact(name=filename, version="", filename=filename, kind=kind, url=url)
-    return Artifact(name=str(name), version=str(version), filename=filename, kind=kind, url=url)
+        return filename, ""
+    return str(name), str(version)
 
 
 def metadata_at(url: str) -> Artifact:

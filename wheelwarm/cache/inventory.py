@@ -103,22 +103,22 @@ class Item:
     @property
     def bytes(self) -> int:
         """Apparent size of all its files, in bytes."""
-        return sum(file.size for file in self.files)
+        return sum([file.size for file in self.files])
 
     @property
     def allocated(self) -> int:
         """Bytes that its files take on the disk."""
-        return sum(file.allocated for file in self.files)
+        return sum([file.allocated for file in self.files])
 
     @property
     def mtime(self) -> float:
         """When the youngest of its files was written, in seconds since the epoch, UTC."""
-        return max(file.mtime_ns for file in self.files) / 1e9
+        return max([file.mtime_ns for file in self.files]) / 1e9
 
     @property
     def mark(self) -> str:
         """What changes when one of its files does: name, size, time and inode of each."""
-        return " ".join(f"{file.size}:{file.mtime_ns}:{file.inode}" for file in self.files)
+        return " ".join([f"{file.size}:{file.mtime_ns}:{file.inode}" for file in self.files])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +257,7 @@ class _Walk:
         prefix = f"{folder}/" if folder else ""
         files, folders = [], []
         try:
-            with os.scandir(os.path.join(self.root, folder)) as found:  # noqa: PTH118 -- half the time of a Path
+            with os.scandir(f"{self.root}/{folder}") as found:
                 for one in found:
                     try:
                         status = one.stat(follow_symlinks=False)

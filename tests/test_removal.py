@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.cache.test_inventory import BUILT, KEY, PLACES, WHEEL, du, write
+from tests.cache.test_inventory import BUILT, KEY, PLACES, WHEEL, du, gnu_du, write
 from wheelwarm.cache.format import entry_path
 from wheelwarm.cache.inventory import Form, Section, take
 from wheelwarm.errors import CacheError
@@ -55,7 +55,7 @@ def test_what_is_planned_goes_and_nothing_else(data: st.DataObject) -> None:
         assert {item.path for item in chosen if item.section is not Section.OTHER} == {i.path for i in planned.items}
 
 
-@pytest.mark.skipif(shutil.which("du") is None, reason="there is no du")
+@gnu_du
 def test_what_is_freed_is_what_the_disk_gets_back(tmp_path: Path) -> None:
     """The allocated bytes of what goes are the difference that `du` sees, and a second hard link frees nothing."""
     write(tmp_path / ENTRY, b"m" * 5000)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cache.test_inventory import du, write
+from tests.cache.test_inventory import du, has_gnu_du, write
 from tests.helpers.artifacts import make_wheel
 from tests.helpers.stocks import FILES, Stock
 from wheelwarm.cache.format import entry_path
@@ -55,7 +54,7 @@ def test_all_sums_agree(stock: Stock) -> None:
         assert sum(tally.allocated for tally in tallies.values()) == found.total.allocated
     assert found.kinds[Kind.INDEX_PAGE].entries == 1
     assert found.sections[Section.HTTP].entries == 1
-    if shutil.which("du"):
+    if has_gnu_du():
         again = report(stock)  # the ledger has grown by the first
         assert again.total.allocated + again.folders.allocated == du(stock.root)
 

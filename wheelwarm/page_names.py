@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 PYPI = "https://pypi.org/simple/"
 
 _ELEMENTS_LIMIT = 1_000_000
-"""Commas and brackets of a JSON page: three times what the longest on PyPI has, some 100 MB when they are built."""
+"""Commas and brackets of a JSON page: those of some 60,000 files, and some 100 MB when they are built."""
 
 _HTML_LIMIT = 1 << 24
-"""Bytes of an HTML page: the longest on PyPI have some five million."""
+"""Bytes of an HTML page: those of some 60,000 links."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +156,7 @@ def parse(body: bytes, content_type: str, url: str, *, wanted: Callable[[str], o
 
 
 def decode(body: bytes, content_encoding: str) -> bytes:
-    """Undo gzip or deflate (RFC 9110, 8.4.1), up to PAGE_LIMIT bytes. Raises FormatError beyond, and for neither."""
+    """Undo gzip or deflate (RFC 9110, 8.4.1). Raises FormatError where it breaks, or grows beyond PAGE_LIMIT."""
     wbits = {"gzip": 31, "x-gzip": 31, "deflate": 15}.get(content_encoding.strip().lower())
     if wbits is None:
         return body

@@ -62,6 +62,14 @@ def write(path: Path, content: bytes = b"x") -> Path:
     return path
 
 
+def has_gnu_du() -> bool:
+    """Tell whether there is a `du` that counts in bytes."""
+    return shutil.which("du") is not None and not subprocess.run(["du", "--version"], capture_output=True).returncode
+
+
+gnu_du = pytest.mark.skipif(not has_gnu_du(), reason="there is no GNU du")
+
+
 def du(root: Path, *options: str) -> int:
     """Return what `du` says of a folder, in bytes."""
     done = subprocess.run(["du", "--summarize", "--block-size=1", *options, root], check=True, capture_output=True)
@@ -108,7 +116,7 @@ def test_built_wheels_share_their_origin(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.skipif(shutil.which("du") is None, reason="there is no du")
+@gnu_du
 def test_sums_are_those_of_du(tmp_path: Path) -> None:
     """Apparent and allocated bytes, with the folders, are what GNU du counts; a hard link is allocated once."""
     for number, place in enumerate(PLACES):
@@ -121,8 +129,9 @@ def test_sums_are_those_of_du(tmp_path: Path) -> None:
     stock = take(tmp_path)
 
     assert sum(item.allocated for item in stock.items) + stock.folder_allocated == du(tmp_path)
-    lone_files = sum(item.bytes for item in stock.items)
-    assert lone_files + stock.folder_bytes == du(tmp_path, "--apparent-size", "--count-links")
+    apparent = sum(item.bytes for item in stock.items)
+    # Since coreutils 9.2 `--apparent-size` leaves the folders out.
+    assert du(tmp_path, "--apparent-size", "--count-links") in (apparent, apparent + stock.folder_bytes)
     assert stock.folders == 1 + sum(path.is_dir() and not path.is_symlink() for path in tmp_path.rglob("*"))
 
 

@@ -62,8 +62,9 @@ def stats(
 ) -> None:
     """Count what is in pip's cache: kinds, projects, ages, Pythons, what could go, past runs.
 
-    Last use is the youngest of an entry's files and of wheelwarm's own runs that found it asked for: pip leaves no
-    trace of a hit. With --cache-dir and no --python no Python is asked, and nothing is said of other Pythons.
+    Last use is when the youngest of an entry's files was written, or a prefetch
+    found that pip will ask for it: pip itself leaves no trace of a hit.
+    With --cache-dir and no --python, no Python is asked what it could use.
     """
     with answering("stats", as_json=as_json):
         from wheelwarm.render import print_json, print_warnings
@@ -86,7 +87,7 @@ def stats(
 def list_(
     pattern: Annotated[
         str | None,
-        typer.Argument(metavar="[PATTERN]", help="A project, NAME==VERSION, a file name, or a glob of these."),
+        typer.Argument(metavar="PATTERN", help="A project, NAME==VERSION, a file name, or a glob of these."),
     ] = None,
     kinds: Kinds = None,
     sort: Annotated[Order, typer.Option("--sort", help="The order of the rows.", rich_help_panel=OUTPUT)] = Order.NAME,
@@ -99,8 +100,9 @@ def list_(
 ) -> None:
     """List what is in pip's cache by name, downloads and locally built wheels alike.
 
-    Last use is the youngest of an entry's files and of wheelwarm's own runs that found it asked for: pip leaves no
-    trace of a hit. Leftovers and strangers show with --kind other.
+    Last use is when the youngest of an entry's files was written, or a prefetch
+    found that pip will ask for it: pip itself leaves no trace of a hit.
+    Leftovers and strangers show with --kind other.
     """
     form = Format.JSON if as_json else form
     with answering("list", as_json=form is Format.JSON):

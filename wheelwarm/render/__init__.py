@@ -65,4 +65,4 @@ def print_warnings(warnings: Iterable[str]) -> None:
 
 def count_text(number: int, singular: str, plural: str = "") -> str:
     """Write a number with its noun in the right form."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

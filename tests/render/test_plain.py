@@ -106,9 +106,13 @@ def test_what_the_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_columns_are_as_wide_as_they_need() -> None:
     """Each column has the width of its longest cell, up to its limit; numbers end flush."""
-    rows = [("name", "size"), ("a-long-name", "9 B"), ("b", "100 kB")]
-    assert list(columns(rows, right=frozenset({1}), limits=(6, None))) == [
-        "name      size",
+    rows = [("name", "size", "for"), ("a-long-name", "9 B", ""), ("b", "100 kB", "anything")]
+    limits = (6, None, None)
+
+    assert list(columns(rows, right=frozenset({1}), limits=limits, width=80)) == [
+        "name      size  for",
         "a-lon…     9 B",
-        "b       100 kB",
+        "b       100 kB  anything",
     ]
+    assert list(columns(rows, right=frozenset({1}), limits=limits, width=20))[2] == "b       100 kB  any…"
+    assert list(columns(rows, right=frozenset({1}), limits=limits, width=10))[2] == "b       10"

@@ -49,8 +49,8 @@ def print_rows(holdings: Iterable[Holding]) -> None:
     head = ("name", "version", "kind", "size", "last used", "file" if wide else "for")
     rows = [head, *(_cells(holding, now, wide=wide) for holding in holdings)]
     if len(rows) > 1:
-        limits = (40, 24, None, None, None, None) if wide else (24, 12, None, None, None, None)
-        write("".join(f"{line[:width]}\n" for line in columns(rows, right=frozenset({3}), limits=limits)))
+        limits = (40, 24, None, None, None, None) if wide else (20, 11, None, None, None, None)
+        write("".join(f"{line}\n" for line in columns(rows, right=frozenset({3}), limits=limits, width=width)))
 
 
 def _cells(holding: Holding, now: float, *, wide: bool) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _UNITS = ("kB", "MB", "GB", "TB")
 _DAY = 86400
+_GAP = "  "
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _FULL = "█"
 
@@ -75,18 +76,23 @@ def _has_blocks() -> bool:
     return True
 
 
-def columns(rows: Iterable[Sequence[str]], *, right: frozenset[int], limits: Sequence[int | None]) -> Iterable[str]:
-    """Lay rows out in columns as wide as they need, up to their limits; those numbered in `right` end flush."""
+def columns(
+    rows: Iterable[Sequence[str]], *, right: frozenset[int], limits: Sequence[int | None], width: int
+) -> Iterable[str]:
+    """Lay rows out in columns as wide as they need, up to their limits; those numbered in `right` end flush.
+
+    The last one gives way where a line would be longer than `width`.
+    """
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
-    widths = [width if limit is None else min(width, limit) for width, limit in zip(widths, limits, strict=True)]
+    widths = [need if limit is None else min(need, limit) for need, limit in zip(widths, limits, strict=True)]
+    widths[-1] = max(0, min(widths[-1], width - sum(widths[:-1]) - len(_GAP) * (len(widths) - 1)))
     for row in rows:
-        cells = [
-            _cell(text, width, right=at in right) for at, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+        cells = [_cell(text, need, right=at in right) for at, (text, need) in enumerate(zip(row, widths, strict=True))]
+        yield _GAP.join(cells).rstrip()[:width]
 
 
 def _cell(text: str, width: int, *, right: bool) -> str:
-    text = text if len(text) <= width else f"{text[: max(width - 1, 0)]}…"
+    if len(text) > width:
+        text = f"{text[: width - 1]}…" if width else ""
     return text.rjust(width) if right else text.ljust(width)

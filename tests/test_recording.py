@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.functional.test_prefetch import publish
+from tests.helpers.artifacts import make_wheel
 from tests.helpers.program import Program
 from wheelwarm.ledger import Ledger
 from wheelwarm.model import Kind, Silent, Summary
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import PipOf
     from tests.helpers.index import Index
+    from tests.helpers.pips import PipEnvironment
 
 
 @pytest.mark.parametrize("version", ["23.2.1", "26.3"])
@@ -43,3 +45,16 @@ def test_runs_urls_and_use_are_recorded(
     named = {one.item.path for one in holdings if one.is_artifact}
     assert uses.keys() == named
     assert set(uses.values()) == {runs[-1].started}
+
+
+def test_what_needs_no_cache_is_not_of_use(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """A run over a local file is a run, but no entry stands behind it."""
+    wheel = make_wheel(tmp_path, "demo", "1.0")
+
+    assert Program(modern_pip, index, cache_dir).run("prefetch", str(wheel)).code == 0
+
+    with Ledger(cache_dir) as ledger:
+        assert [run.found for run in ledger.runs()] == [Summary(local=1)]
+        assert (ledger.uses(), ledger.urls()) == ({}, {})

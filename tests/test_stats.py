@@ -12,10 +12,11 @@ from tests.helpers.artifacts import make_wheel
 from tests.helpers.stocks import FILES, Stock
 from wheelwarm.cache.format import entry_path
 from wheelwarm.cache.inventory import Section
+from wheelwarm.ledger import Ledger
 from wheelwarm.model import Kind, Layout, Silent
 from wheelwarm.reclaim import Cause, Reader
 from wheelwarm.selection import Pattern, Sort
-from wheelwarm.stats import Duplicates, StatsReport, listing, stats
+from wheelwarm.stats import Duplicates, StatsReport, _digest, listing, stats
 from wheelwarm.tallies import DAY, Span
 
 if TYPE_CHECKING:
@@ -111,6 +112,19 @@ def test_built_wheels_may_be_duplicates(stock: Stock) -> None:
     downloaded.with_name(f"{downloaded.name}.body").unlink()
 
     assert report(stock).duplicates == Duplicates()
+
+
+@pytest.mark.parametrize("layout", Layout)
+def test_a_hash_is_learnt_of_what_was_read_alone(stock: Stock, layout: Layout) -> None:
+    """An entry that is spoilt or gone by the time it is hashed is no duplicate, and nothing is learnt of it."""
+    path = stock.store(f"{FILES}/demo-1.0-py3-none-any.whl", b"PK", layout=layout)
+    (entry,) = stock.holdings().values()
+    with Ledger(stock.root) as ledger:
+        for spoil in (lambda: path.write_bytes(b"garbage"), path.unlink):
+            spoil()
+            body = path if layout is Layout.HTTP else path.with_name(f"{path.name}.body")
+            assert _digest(stock.root, entry, ledger) == ""
+            assert not body.exists() or ledger.digest_of(body, body.lstat()) is None
 
 
 def test_what_is_unidentified_is_named(stock: Stock) -> None:

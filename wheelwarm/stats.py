@@ -163,15 +163,20 @@ def _digest(root: Path, holding: Holding, ledger: Ledger) -> str:
     path = root / item.files[-1 if item.form is Form.ENTRY else 0].path
     try:
         status = path.lstat()
-        if (known := ledger.digest_of(path, status)) is None:
-            known = entries.digest_of(_entry(root, item, path, status.st_size))
-            ledger.learn_digest(path, status, known)
+        if known := ledger.digest_of(path, status):
+            return known
+        if (entry := _entry(root, item, path, status.st_size)) is None:
+            return ""
+        digest = entries.digest_of(entry)
     except OSError:
         return ""
-    return known
+    ledger.learn_digest(path, status, digest)
+    return digest
 
 
-def _entry(root: Path, item: Item, path: Path, size: int) -> Entry:
-    if item.form is Form.ENTRY:
-        return entries.read_entry(root / item.section, key_of(item), Layout(item.section))
-    return Entry(key="", metadata_path=path, body_path=path, size=size)
+def _entry(root: Path, item: Item, path: Path, size: int) -> Entry | None:
+    """Return where the body is; None if what was an entry is none any more."""
+    if item.form is not Form.ENTRY:
+        return Entry(key="", metadata_path=path, body_path=path, size=size)
+    entry = entries.read_entry(root / item.section, key_of(item), Layout(item.section))
+    return None if entry.stored is None else entry

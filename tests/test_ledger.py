@@ -261,6 +261,20 @@ def test_a_folder_that_cannot_be_made_is_a_warning(tmp_path: Path) -> None:
     assert len(ledger.warnings) == 1
 
 
+@pytest.mark.parametrize("link", ["", ledger_module.FILE])
+def test_no_link_is_followed(tmp_path: Path, link: str) -> None:
+    """A link in the place of the folder or the file leads to no ledger elsewhere, and is a warning."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    place = tmp_path / "cache" / ledger_module.FOLDER / link
+    place.parent.mkdir(parents=True)
+    place.symlink_to(outside / link)
+    with Ledger(tmp_path / "cache") as ledger:
+        ledger.remember("input", "target", SOME)
+    assert "symbolic link" in ledger.warnings[0]
+    assert list(outside.iterdir()) == []
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_a_warning(cache_dir: Path) -> None:
     """Where the folder may not be written to, nothing is kept and nothing raised."""

@@ -183,6 +183,9 @@ class Ledger:
         return path.relative_to(self.cache_dir).as_posix()
 
     def _open(self) -> sqlite3.Connection | None:
+        if self.path.parent.is_symlink() or self.path.is_symlink():
+            self.warnings.append(f"The ledger {self.path} cannot be used: a symbolic link would lead elsewhere.")
+            return None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return self._connect()

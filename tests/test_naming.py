@@ -130,6 +130,29 @@ def test_what_bodies_do_not_tell_pages_do(stock: Stock) -> None:
     assert found[Form.METADATA_ALONE].oddity == "metadata without body"
 
 
+def test_bodies_are_not_read_for_names_that_a_page_proves(stock: Stock) -> None:
+    """The key proves the URL, and the URL tells the file: what the bytes are is for `verify` to find out."""
+    wheel = make_wheel(stock.scratch, "other", "9.9").read_bytes()
+    stock.store(f"{FILES}/{WHEEL}", wheel)
+    stock.page("demo", WHEEL)
+
+    found = contents(stock, Kind.WHEEL)
+
+    assert (found.name, found.version, found.tags) == ("demo", "1.0", ("py3-none-any",))
+
+
+def test_what_is_new_is_looked_for_on_older_pages(stock: Stock) -> None:
+    """Files that come after their page get its names, whether their own bytes tell a project or not."""
+    stock.page("demo", WHEEL, "demo-2.0-py3-none-any.whl")
+    stock.look()
+    stock.wheel("demo", "1.0")
+    stock.store(f"{FILES}/demo-2.0-py3-none-any.whl", b"spoilt")
+
+    files = [one.contents for one in stock.look().all if one.contents.kind is Kind.WHEEL]
+
+    assert {(one.version, one.source) for one in files} == {("1.0", Source.INDEX_PAGE), ("2.0", Source.INDEX_PAGE)}
+
+
 def test_a_page_that_comes_later_names_what_was_here(stock: Stock) -> None:
     """Entries named by their bodies, or not at all, get better names when a page is stored."""
     stock.wheel("demo", "1.0")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "text/html"
 _HTML_TYPES = (HTML, "application/vnd.pypi.simple.v1+html")
+MEDIA_TYPES = (JSON, *_HTML_TYPES)
+"""What the `Content-Type` of an index page begins with, in lower case."""
 
 # pip's `_SUPPORTED_HASHES`, the strongest first.
 _ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")

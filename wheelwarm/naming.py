@@ -8,12 +8,13 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.cache import inventory
-from wheelwarm.cache.contents import EXAMINED, examine, has_key, key_of
+from wheelwarm.cache.contents import EXAMINED, examine, has_key, key_of, outline
+from wheelwarm.cache.identify import project_name
 from wheelwarm.errors import CacheError
 from wheelwarm.ledger import FOLDER, Ledger
 from wheelwarm.model import Contents, Kind, Source
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from wheelwarm.cache.inventory import Inventory, Item
     from wheelwarm.index_page import Link
     from wheelwarm.model import Observer
+    from wheelwarm.page_names import Listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +89,17 @@ def look(root: Path, ledger: Ledger, *, observer: Observer) -> Holdings:
     stock = inventory.take(root)
     remembered = ledger.contents()
     items = {item.path: item for item in stock.items if item.form in EXAMINED}
-    known, changed = {}, set()
+    known, changed, suspects = {}, set(), []
     observer.phase("identifying")
     for path, item in items.items():
         mark, contents = remembered.pop(path, ("", None))
         if contents is None or mark != item.mark:
-            contents = examine(root, item)
+            contents, says_page = outline(root, item)
             changed.add(path)
+            suspects += [path] if says_page else []
         known[path] = contents
     namer = Namer(PageReader(root, ledger.urls()), items, known)
-    namer.name(changed)
+    namer.name(changed, suspects)
     learnt = ((path, items[path].mark, known[path]) for path in sorted(changed | namer.named))
     ledger.learn_contents(learnt, gone=remembered)
     return Holdings(stock, tuple(_hold(stock.items, known, ledger.uses())))
@@ -109,9 +112,9 @@ def _hold(items: Iterable[Item], known: Mapping[str, Contents], uses: Mapping[st
 
 
 class Namer:
-    """Lays over what bodies tell what the URLs behind their keys tell; `named` are the paths of those it could.
+    """Names items, the best source first: pages and the URLs behind keys, which spare opening the body, then bodies.
 
-    Both mappings are by path; `known` is what gets better.
+    Both mappings are by path; `known` is what gets better, `named` are the paths of what did.
     """
 
     def __init__(self, reader: PageReader, items: Mapping[str, Item], known: dict[str, Contents]) -> None:
@@ -119,65 +122,97 @@ class Namer:
         self._reader = reader
         self._items = items
         self._known = known
-        self._pages: dict[str, list[str]] = {}
-        self._entries: dict[str, list[str]] = {}
+        self._read: set[str] = set()
+        self._odd: dict[str, Listed] = {}
+        # The same key may stand in both HTTP sections.
+        self._paths: dict[str, list[str]] = defaultdict(list)
         for path, item in items.items():
-            contents = known[path]
-            if contents.kind is Kind.INDEX_PAGE:
-                self._pages.setdefault(contents.name or "", []).append(path)
-            elif has_key(item):
-                self._entries.setdefault(contents.name or "", []).append(path)
+            if has_key(item):
+                self._paths[key_of(item)].append(path)
 
-    def name(self, changed: set[str]) -> None:
-        """Name what is new (or has changed) by all pages, and everything by pages that are new."""
-        for project, pages in self._pages.items():
-            entries = self._entries.get(project, []) if project else []
-            wanted = entries if not changed.isdisjoint(pages) else [path for path in entries if path in changed]
-            if wanted:
-                self._by_pages(pages, wanted)
-        self._name_unidentified(changed)
+    def name(self, changed: set[str], suspects: Iterable[str]) -> None:
+        """Name what is new (or has changed) by all pages, and everything by pages that are new.
+
+        `suspects` are those among the changed whose headers say that they are pages.
+        """
+        self._read_pages(suspects)
+        for path in changed:
+            if self._known[path].name is None:
+                self._open(path)
+        self._read_pages(path for path in changed - self._read if self._known[path].kind is Kind.INDEX_PAGE)
+        self._name_by_older_pages(changed)
         self._name_by_urls()
+
+    def _read_pages(self, paths: Iterable[str]) -> None:
+        """Read new pages, and name whatever has the key of one of their links."""
+        for path in paths:
+            page = self._reader.listing(self._items[path], self._paths)
+            if page is None:
+                continue
+            self._read.add(path)
+            if name := project_name(page.name):
+                self._known[path] = replace(self._known[path], kind=Kind.INDEX_PAGE, name=name, source=Source.BODY)
+            self._match(page.links, self._paths)
+
+    def _open(self, path: str) -> None:
+        """Let the body tell; a page may have told more of it already, but no name."""
+        self._known[path] = examine(self._reader.root, self._items[path])
+        if path in self._odd:
+            self._better(path, self._odd[path].laid_over(self._known[path]))
+
+    def _name_by_older_pages(self, changed: set[str]) -> None:
+        """Look for what is new on the pages that were here before: those of its project, or all for want of a name."""
+        pages = self._by_name(path for path in self._items.keys() - changed if self._is_page(path))
+        unnamed = (path for path in changed if has_key(self._items[path]) and not self._is_page(path))
+        for project, wanted in self._by_name(path for path in unnamed if not self._is_listed(path)).items():
+            if project:
+                self._by_pages(pages.get(project, ()), wanted)
+            else:
+                self._by_pages([page for group in pages.values() for page in group], wanted)
 
     def _by_pages(self, pages: Iterable[str], wanted: Iterable[str]) -> None:
         """Hash the links of the versions that are wanted, which is nearly always enough, and then all links."""
-        paths = self._by_key(wanted)
-        likely = of_versions(version for path in wanted if (version := self._known[path].version))
+        paths: dict[str, list[str]] = defaultdict(list)
+        for path in wanted:
+            paths[key_of(self._items[path])].append(path)
+        versions = [version for path in wanted if (version := self._known[path].version)]
         for page in pages:
-            self._match(self._links(page, wanted=likely), paths)
-            if paths:
-                self._match(self._links(page), paths)
-
-    def _name_unidentified(self, changed: set[str]) -> None:
-        """Look for entries whose bodies tell nothing on every page, or, where they were here before, on new pages."""
-        unnamed = self._entries.get("", [])
-        paths = self._by_key(unnamed)
-        every = not changed.isdisjoint(unnamed)
-        for page in [page for pages in self._pages.values() for page in pages if every or page in changed]:
+            if paths and versions:
+                self._match(self._links(page, wanted=of_versions(versions)), paths)
             if paths:
                 self._match(self._links(page), paths)
 
     def _name_by_urls(self) -> None:
         for path, item in self._items.items():
-            if not has_key(item) or self._known[path].source in (Source.URL, Source.INDEX_PAGE):
+            if not has_key(item) or self._is_listed(path) or self._known[path].source is Source.URL:
                 continue
             if (artifact := self._reader.known.get(key_of(item))) is not None:
                 self._better(path, laid_over(self._known[path], artifact, source=Source.URL))
 
     def _match(self, links: Iterable[Link], paths: dict[str, list[str]]) -> None:
         """Name the entries of these keys that the links are of, and take them out."""
-        for key, listed in match(links, set(paths)):
+        for key, listed in match(links, paths):
             for path in paths.pop(key, ()):
-                self._better(path, listed.laid_over(self._known[path]))
+                better = listed.laid_over(self._known[path])
+                if better.name is None:
+                    self._odd[path] = listed
+                else:
+                    self._better(path, better)
 
     def _links(self, page: str, *, wanted: Callable[[str], object] = lambda _: True) -> tuple[Link, ...]:
         return self._reader.read(self._items[page], self._known[page].name, wanted=wanted)
 
-    def _by_key(self, paths: Iterable[str]) -> dict[str, list[str]]:
-        """Group by key: the same may stand in both HTTP sections."""
+    def _by_name(self, paths: Iterable[str]) -> dict[str, list[str]]:
         grouped: dict[str, list[str]] = defaultdict(list)
         for path in paths:
-            grouped[key_of(self._items[path])].append(path)
+            grouped[self._known[path].name or ""].append(path)
         return grouped
+
+    def _is_page(self, path: str) -> bool:
+        return self._known[path].kind is Kind.INDEX_PAGE
+
+    def _is_listed(self, path: str) -> bool:
+        return self._known[path].source is Source.INDEX_PAGE
 
     def _better(self, path: str, contents: Contents) -> None:
         if contents != self._known[path]:

@@ -9,18 +9,18 @@ import zlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from wheelwarm import index_page, urls
 from wheelwarm.cache import entries
 from wheelwarm.cache.contents import key_of
-from wheelwarm.cache.format import key
+from wheelwarm.cache.format import key, plain_keys
 from wheelwarm.cache.identify import PAGE_LIMIT
 from wheelwarm.errors import FormatError, InputError
 from wheelwarm.model import Contents, Kind, Layout, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from wheelwarm.cache.inventory import Item
@@ -75,16 +75,35 @@ class PageReader:
 
         None for a page that cannot be read, or would cost too much.
         """
-        entry = entries.read_entry(self.root / item.section, key_of(item), Layout(item.section), walked=True)
-        if entry.stored is None or not entry.size or entry.size > PAGE_LIMIT:
-            return ()
         try:
-            body = b"".join(entries.chunks(entry))
-            decoded = decode(body, entries.header_of(entry.stored, "content-encoding") or "")
-            content_type = entries.header_of(entry.stored, "content-type") or index_page.content_type_of(decoded)
-            return parse(decoded, content_type, self._url(entry.key, project), wanted=wanted).links
+            body, content_type = self._body(item)
+            return parse(body, content_type, self._url(key_of(item), project), wanted=wanted).links
         except (FormatError, OSError):
             return ()
+
+    def listing(self, item: Item, keys: Collection[str]) -> IndexPage | None:
+        """Return a cached page with the links to files that have these keys, and such as only a closer look can tell.
+
+        None for what is no page, cannot be read, or would cost too much.
+        """
+        among = _Among(keys)
+        try:
+            body, content_type = self._body(item)
+            page = parse(body, content_type, self._url(key_of(item), None), wanted=among)
+            if among.met_relative and page.name and (url := self._url(key_of(item), canonicalize_name(page.name))):
+                page = parse(body, content_type, url, wanted=among)
+        except (FormatError, OSError):
+            return None
+        return page
+
+    def _body(self, item: Item) -> tuple[bytes, str]:
+        """Return the decoded body of a cached page and its content type. Raises FormatError or OSError."""
+        entry = entries.read_entry(self.root / item.section, key_of(item), Layout(item.section), walked=True)
+        if entry.stored is None or not entry.size or entry.size > PAGE_LIMIT:
+            raise FormatError("no entry that could be an index page")
+        encoding = entries.header_of(entry.stored, "content-encoding") or ""
+        body = decode(b"".join(entries.chunks(entry)), encoding)
+        return body, entries.header_of(entry.stored, "content-type") or index_page.content_type_of(body)
 
     def _url(self, page_key: str, project: str | None) -> str:
         """Find the page's own URL, which relative links need: a known one, or one of the usual form whose key it is."""
@@ -94,13 +113,28 @@ class PageReader:
         return next((url for url in guesses if key(url) == page_key), "")
 
 
+@dataclass(slots=True)
+class _Among:
+    """Tells which links of a page have one of these keys; of those that are not plain URLs it lets all pass."""
+
+    keys: Collection[str]
+    met_relative: bool = False
+
+    def __call__(self, url: str) -> bool:
+        pair = plain_keys(url)
+        if pair is None:
+            self.met_relative = self.met_relative or not url.startswith(("https://", "http://"))
+            return True
+        return pair[0] in self.keys or pair[1] in self.keys
+
+
 def of_versions(versions: Iterable[str]) -> Callable[[str], bool]:
     """Return what tells quickly whether a URL is, very likely, that of a file of one of these versions."""
     parts = frozenset(version + ending for version in versions for ending in ("", ".tar.gz", ".zip"))
     return lambda url: not parts.isdisjoint(url.rpartition("/")[2].partition("#")[0].split("-"))
 
 
-def match(links: Iterable[Link], keys: set[str]) -> Iterator[tuple[str, Listed]]:
+def match(links: Iterable[Link], keys: Collection[str]) -> Iterator[tuple[str, Listed]]:
     """Yield the keys that are those of listed files, with what is listed."""
     for link in links:
         try:

@@ -70,6 +70,22 @@ def test_normalise_nearly_plain_urls(url: str) -> None:
     assert cache_format.normalise(url) == asked_for(url)
 
 
+@given(st.from_regex(r"https?://[a-z0-9][a-z0-9.-]{0,9}(/[\w~+.@%#?:-]{0,5}){0,3}/?", fullmatch=True))
+def test_plain_keys(url: str) -> None:
+    """The keys of a plain URL and of its `.metadata` are those that pip's requests have; others have none."""
+    bare = url.partition("#")[0]
+    keys = cache_format.plain_keys(url)
+
+    assert keys in (None, tuple(SeparateBodyFileCache.encode(asked_for(one)) for one in (bare, f"{bare}.metadata")))
+
+
+def test_which_urls_are_plain() -> None:
+    """The links that index servers write are plain, and those that pip quotes anew are not."""
+    assert cache_format.plain_keys("https://files.example/packages/ab/a_b-1.0-py3-none-any.whl#sha256=00")
+    assert not cache_format.plain_keys("https://files.example/a-1.0+cpu.whl")
+    assert not cache_format.plain_keys("../../a-1.0.zip")
+
+
 @given(strategies.urls)
 def test_key_ignores_fragment_and_credentials(url: str) -> None:
     """Neither a `#sha256=` nor a password changes the key."""
@@ -158,8 +174,9 @@ def test_cachecontrol_reads_what_is_dumped(stored: StoredResponse, sent: dict[st
 @given(strategies.stored_responses)
 def test_loads_reads_what_cachecontrol_writes(stored: StoredResponse) -> None:
     """An entry of CacheControl comes back with every member."""
-    headers = {name: value for name, value in stored.headers.items() if name.lower() != "vary"}
-    stored = replace(stored, headers=headers, vary={})
+    # urllib3 joins headers that differ in case only.
+    distinct = {name.lower(): (name, value) for name, value in stored.headers.items() if name.lower() != "vary"}
+    stored = replace(stored, headers=dict(distinct.values()), vary={})
     assert cache_format.loads(written_by_cachecontrol(stored, prepared(URL))) == stored
 
 

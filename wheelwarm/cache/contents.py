@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
 from typing import TYPE_CHECKING
 
 from packaging.utils import parse_wheel_filename
 
 from wheelwarm.cache import entries, freshness, wheels
-from wheelwarm.cache.identify import identify
+from wheelwarm.cache.identify import OTHER, identify
 from wheelwarm.cache.inventory import BODY_SUFFIX, Form, Section
 from wheelwarm.errors import FormatError
+from wheelwarm.index_page import MEDIA_TYPES
 from wheelwarm.model import Contents, Kind, Problem, Source
 from wheelwarm.redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from wheelwarm.cache.identify import Identity
     from wheelwarm.cache.inventory import Item
+    from wheelwarm.model import StoredResponse
 
 EXAMINED = frozenset({Form.ENTRY, Form.BODY_ALONE, Form.METADATA_ALONE, Form.BUILT_WHEEL})
 """The forms of items that are something by name."""
@@ -27,6 +30,22 @@ _ORIGIN_LIMIT = 1 << 20  # bytes; pip writes a few hundred
 
 # How entries of CacheControl before 0.12 begin; that of pip 10 and later reads none of them.
 _OLDER = tuple(b"cc=%d," % version for version in range(4))
+
+
+def outline(root: Path, item: Item) -> tuple[Contents, bool]:
+    """Tell what an entry's headers tell, its body unopened, and whether they call that an index page."""
+    if item.form is not Form.ENTRY:
+        return Contents(), False
+    path = f"{root}/{item.path}"
+    try:
+        stored, _, size = _stored(path, item)
+    except (OSError, FormatError):
+        return Contents(problem=_problem(path)), False
+    if not os.access(f"{root}/{item.files[-1].path}", os.R_OK):
+        return Contents(problem=Problem.UNREADABLE), False
+    headers = freshness.lowered(stored.headers)
+    says_page = headers.get("content-type", "").strip().lower().startswith(MEDIA_TYPES)
+    return _contents(OTHER, stored.status, headers, size), says_page
 
 
 def examine(root: Path, item: Item) -> Contents:
@@ -75,26 +94,35 @@ def _origin(path: Path) -> str | None:
 def _body_alone(path: str, size: int) -> Contents:
     """Name half of an entry: of no use to pip, and so of no kind; but the name tells whose it was."""
     try:
-        return replace(_contents(_identify(path, 0, size)), kind=Kind.OTHER)
+        found = _identify(path, 0, size)
     except OSError:
         return Contents()
+    return Contents(
+        name=found.name,
+        version=found.version,
+        filename=found.filename,
+        tags=found.tags,
+        requires_python=found.requires_python,
+        source=Source.BODY if found.name else None,
+    )
 
 
 def _entry(path: str, item: Item) -> Contents:
-    """Read an entry by what the walk has found already: regular files, in folders that are no links."""
     try:
-        if item.section is Section.HTTP:
-            stored, offset, size = entries.read_embedded(path)
-        else:
-            stored, offset, size = entries.read_metadata(path), 0, item.files[-1].size
+        stored, offset, size = _stored(path, item)
         headers = freshness.lowered(stored.headers)
         body = path if item.section is Section.HTTP else path + BODY_SUFFIX
         identity = _identify(body, offset, size, headers.get("content-encoding", ""))
     except (OSError, FormatError):
         return Contents(problem=_problem(path))
-    expires, validator = freshness.prospects(stored.status, headers)
-    problem = Problem.TRUNCATED if entries.is_cut(size, headers) else None
-    return _contents(identity, problem=problem, expires=expires, validator=validator)
+    return _contents(identity, stored.status, headers, size)
+
+
+def _stored(path: str, item: Item) -> tuple[StoredResponse, int, int]:
+    """Read an entry by what the walk has found: regular files, in folders that are no links, the body of this size."""
+    if item.section is Section.HTTP:
+        return entries.read_embedded(path)
+    return entries.read_metadata(path), 0, item.files[-1].size
 
 
 def _identify(path: str, offset: int, size: int, content_encoding: str = "") -> Identity:
@@ -104,9 +132,8 @@ def _identify(path: str, offset: int, size: int, content_encoding: str = "") -> 
         return identify(file, size, content_encoding=content_encoding)
 
 
-def _contents(
-    identity: Identity, *, problem: Problem | None = None, expires: float | None = None, validator: bool = False
-) -> Contents:
+def _contents(identity: Identity, status: int, headers: Mapping[str, str], size: int) -> Contents:
+    expires, validator = freshness.prospects(status, headers)
     return Contents(
         kind=identity.kind,
         name=identity.name,
@@ -115,7 +142,7 @@ def _contents(
         tags=identity.tags,
         requires_python=identity.requires_python,
         source=Source.BODY if identity.name else None,
-        problem=problem,
+        problem=Problem.TRUNCATED if entries.is_cut(size, headers) else None,
         expires=expires,
         validator=validator,
     )

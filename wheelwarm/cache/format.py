@@ -33,6 +33,7 @@ _KEY = re.compile(r"[0-9a-f]{56}")
 _ABSOLUTE_URL = re.compile(r"(https?)://([^\\/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.IGNORECASE | re.DOTALL)
 # What nearly every URL is; normalising leaves it as it is, and takes twenty times as long as this match to do so.
 _NORMAL = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9_~+-][A-Za-z0-9_~+.-]*)+/?")
+_PLAIN = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*)+")
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.%]+\]|[^\[\]:]+)(?::0*([0-9]{0,5}))?", re.IGNORECASE)
 _ESCAPE = re.compile("%([0-9a-fA-F]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -72,6 +73,21 @@ def normalise(url: str) -> str:
 def key(url: str) -> str:
     """Return the cache key of a URL: the sha224, in hex, of what `normalise` makes of it."""
     return hashlib.sha224(normalise(url).encode()).hexdigest()
+
+
+def plain_keys(url: str) -> tuple[str, str] | None:
+    """Return the keys of a file's URL and of the `.metadata` file beside it, None unless the URL is a plain one.
+
+    Quick, for all the links of a page: plain is what neither `normalise` nor pip's quoting of links would change. A
+    fragment does not count.
+    """
+    match = _PLAIN.match(url)
+    if match is None or url[match.end() : match.end() + 1] not in ("", "#"):
+        return None
+    digest = hashlib.sha224(match[0].encode())
+    metadata = digest.copy()
+    metadata.update(b".metadata")
+    return digest.hexdigest(), metadata.hexdigest()
 
 
 def entry_path(key: str) -> PurePosixPath:

@@ -202,7 +202,7 @@ def _identify_text(head: bytes, rest: Callable[[int], bytes]) -> Identity:
         return _json_page(head + rest(PAGE_LIMIT))
     if media_type == HTML:
         name = title_name(head.decode(errors="replace"))
-        return Identity(kind=Kind.INDEX_PAGE, name=_project(name)) if name or b"<a " in head else OTHER
+        return Identity(kind=Kind.INDEX_PAGE, name=project_name(name)) if name or b"<a " in head else OTHER
     return _from_headers(_headers(head), Kind.METADATA)
 
 
@@ -210,7 +210,7 @@ def _json_page(body: bytes) -> Identity:
     name, keys = _members(body)
     if keys.isdisjoint({"files", "projects"}) or keys.isdisjoint({"name", "meta"}):
         return OTHER
-    return Identity(kind=Kind.INDEX_PAGE, name=_project(name))
+    return Identity(kind=Kind.INDEX_PAGE, name=project_name(name))
 
 
 def _members(body: bytes) -> tuple[str | None, set[str]]:
@@ -236,7 +236,8 @@ def _scan(body: bytes) -> tuple[str | None, set[str]]:
     return name, keys
 
 
-def _project(name: str | None) -> str | None:
+def project_name(name: str | None) -> str | None:
+    """Return the name that a page gives its project, normalised; None if it gives none that could be one."""
     return canonicalize_name(name) if name and _NAME.fullmatch(name) else None
 
 

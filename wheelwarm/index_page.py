@@ -49,6 +49,7 @@ _OTHERS = r"a|body|br|div|h\d|head|html|li|meta|p|title|ul"
 _TAG = re.compile(rf"<(?:a((?:{_ATTRIBUTE})+)|/?(?:{_OTHERS})(?:{_ATTRIBUTE})*\s*/?)>")
 _DOCTYPE = re.compile(r"\s*<!doctype html>", re.IGNORECASE)
 _PAIR = re.compile(r'([a-z-]+)="([^"]*)"')
+_HREF = re.compile(r'\shref="([^"]*)"')
 _RESERVED = re.compile("(@|%2F)", re.IGNORECASE)
 _TITLE = re.compile(r"<title>\s*Links for ([A-Za-z0-9][A-Za-z0-9._-]*)\s*</title>", re.IGNORECASE)
 _TITLE_WITHIN = 4096
@@ -187,20 +188,25 @@ def _json_metadata(entry: dict[str, Any]) -> Mapping[str, str] | None:
 
 
 def _parse_html(text: str, url: str, wanted: Callable[[str], object]) -> IndexPage:
-    anchors, base_url = _anchors(text)
-    links = (_anchor_link(one, base_url or url) for one in anchors if wanted(one.get("href") or ""))
+    anchors, base_url = _anchors(text, wanted)
+    links = (_anchor_link(attributes, base_url or url) for attributes in anchors)
     return IndexPage(title_name(text), tuple(link for link in links if link is not None))
 
 
-def _anchors(text: str) -> tuple[Iterable[_Attributes], str | None]:
-    """Find the attributes of each anchor, and the base URL if the page sets one."""
+def _anchors(text: str, wanted: Callable[[str], object]) -> tuple[Iterable[_Attributes], str | None]:
+    """Find the attributes of each anchor whose `href` is wanted, and the base URL if the page sets one."""
     doctype = _DOCTYPE.match(text)
     tags = _TAG.findall(text, doctype.end() if doctype else 0)
     if len(tags) == text.count("<") - bool(doctype):
-        return ({key: unescape(value) for key, value in _PAIR.findall(anchor)} for anchor in tags if anchor), None
+        hrefs = ((anchor, _HREF.search(anchor)) for anchor in tags if anchor)
+        return (_attributes(anchor) for anchor, href in hrefs if href and wanted(unescape(href[1]))), None
     parser = _AnchorParser()
     parser.feed(text)
-    return parser.anchors, parser.base_url
+    return [one for one in parser.anchors if wanted(one.get("href") or "")], parser.base_url
+
+
+def _attributes(anchor: str) -> _Attributes:
+    return {key: unescape(value) for key, value in _PAIR.findall(anchor)}
 
 
 def _anchor_link(attributes: _Attributes, base_url: str) -> Link | None:

@@ -9,15 +9,12 @@ import zlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-
 from wheelwarm import index_page, urls
-from wheelwarm.cache import entries
-from wheelwarm.cache.contents import key_of
-from wheelwarm.cache.format import key, plain_keys
-from wheelwarm.cache.identify import PAGE_LIMIT
+from wheelwarm.cache import contents
+from wheelwarm.cache.format import among, key
+from wheelwarm.cache.identify import PAGE_LIMIT, project_name
 from wheelwarm.errors import FormatError, InputError
-from wheelwarm.model import Contents, Kind, Layout, Source
+from wheelwarm.model import Contents, Kind, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -43,16 +40,19 @@ class Listed:
     link: Link
     is_metadata: bool
 
-    def laid_over(self, contents: Contents) -> Contents:
+    def laid_over(self, known: Contents) -> Contents:
         """Return what is known of an entry with what the page says better."""
-        found = urls.metadata_at(self.link.metadata_url) if self.is_metadata else urls.artifact_at(self.link.url)
-        hashes = self.link.core_metadata if self.is_metadata else self.link.hashes
+        link = self.link
+        if self.is_metadata:
+            found = urls.metadata_named(f"{link.filename}.metadata", link.metadata_url, hashes=link.core_metadata)
+        else:
+            found = urls.artifact_named(link.filename, link.url, hashes=link.hashes)
         return laid_over(
-            contents,
-            replace(found, hashes=hashes or {}),
+            known,
+            found,
             source=Source.INDEX_PAGE,
-            yanked=self.link.yanked,
-            requires_python=self.link.requires_python,
+            yanked=link.yanked,
+            requires_python=link.requires_python,
         )
 
 
@@ -77,7 +77,7 @@ class PageReader:
         """
         try:
             body, content_type = self._body(item)
-            return parse(body, content_type, self._url(key_of(item), project), wanted=wanted).links
+            return parse(body, content_type, self._url(item, project), wanted=wanted).links
         except (FormatError, OSError):
             return ()
 
@@ -86,27 +86,25 @@ class PageReader:
 
         None for what is no page, cannot be read, or would cost too much.
         """
-        among = _Among(keys)
+        wanted = _Wanted(among(keys))
         try:
             body, content_type = self._body(item)
-            page = parse(body, content_type, self._url(key_of(item), None), wanted=among)
-            if among.met_relative and page.name and (url := self._url(key_of(item), canonicalize_name(page.name))):
-                page = parse(body, content_type, url, wanted=among)
+            page = parse(body, content_type, self._url(item, None), wanted=wanted)
+            if wanted.met_relative and (url := self._url(item, project_name(page.name))):
+                page = parse(body, content_type, url, wanted=wanted)
         except (FormatError, OSError):
             return None
         return page
 
     def _body(self, item: Item) -> tuple[bytes, str]:
         """Return the decoded body of a cached page and its content type. Raises FormatError or OSError."""
-        entry = entries.read_entry(self.root / item.section, key_of(item), Layout(item.section), walked=True)
-        if entry.stored is None or not entry.size or entry.size > PAGE_LIMIT:
-            raise FormatError("no entry that could be an index page")
-        encoding = entries.header_of(entry.stored, "content-encoding") or ""
-        body = decode(b"".join(entries.chunks(entry)), encoding)
-        return body, entries.header_of(entry.stored, "content-type") or index_page.content_type_of(body)
+        headers, body = contents.read(self.root, item, limit=PAGE_LIMIT)
+        decoded = decode(body, headers.get("content-encoding", ""))
+        return decoded, headers.get("content-type") or index_page.content_type_of(decoded)
 
-    def _url(self, page_key: str, project: str | None) -> str:
+    def _url(self, item: Item, project: str | None) -> str:
         """Find the page's own URL, which relative links need: a known one, or one of the usual form whose key it is."""
+        page_key = contents.key_of(item)
         if page_key in self.known:
             return self.known[page_key].url
         guesses = (f"{base}{project}/" for base in self._bases) if project else ()
@@ -114,18 +112,17 @@ class PageReader:
 
 
 @dataclass(slots=True)
-class _Among:
-    """Tells which links of a page have one of these keys; of those that are not plain URLs it lets all pass."""
+class _Wanted:
+    """Picks the links of a page whose keys are looked for; those that are not plain URLs pass, for a closer look."""
 
-    keys: Collection[str]
+    is_among: Callable[[str], bool | None]
     met_relative: bool = False
 
     def __call__(self, url: str) -> bool:
-        pair = plain_keys(url)
-        if pair is None:
+        found = self.is_among(url)
+        if found is None:
             self.met_relative = self.met_relative or not url.startswith(("https://", "http://"))
-            return True
-        return pair[0] in self.keys or pair[1] in self.keys
+        return found is not False
 
 
 def of_versions(versions: Iterable[str]) -> Callable[[str], bool]:
@@ -146,7 +143,7 @@ def match(links: Iterable[Link], keys: Collection[str]) -> Iterator[tuple[str, L
 
 
 def laid_over(
-    contents: Contents,
+    known: Contents,
     artifact: Artifact,
     *,
     source: Source,
@@ -158,26 +155,19 @@ def laid_over(
     What the body is stays the body's word, where it has one.
     """
     named = bool(artifact.version) or artifact.kind is Kind.INDEX_PAGE
-    usable = contents.expires is not None
+    usable = known.expires is not None
     return replace(
-        contents,
-        kind=artifact.kind if usable and contents.kind is Kind.OTHER else contents.kind,
-        name=artifact.name if named else contents.name,
-        version=(artifact.version if named else contents.version) or None,
+        known,
+        kind=artifact.kind if usable and known.kind is Kind.OTHER else known.kind,
+        name=artifact.name if named else known.name,
+        version=(artifact.version if named else known.version) or None,
         filename=artifact.filename or None,
-        tags=contents.tags or _tags_of(artifact.filename),
-        requires_python=contents.requires_python or requires_python,
+        tags=known.tags or urls.tags_of(artifact.filename),
+        requires_python=known.requires_python or requires_python,
         sha256=artifact.sha256,
         yanked=yanked,
         source=source,
     )
-
-
-def _tags_of(filename: str) -> tuple[str, ...]:
-    try:
-        return tuple(sorted(map(str, parse_wheel_filename(filename)[3])))
-    except InvalidWheelFilename:
-        return ()
 
 
 def parse(body: bytes, content_type: str, url: str, *, wanted: Callable[[str], object]) -> IndexPage:

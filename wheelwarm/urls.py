@@ -18,7 +18,7 @@ from packaging.utils import (
 from wheelwarm.model import LOCAL, Artifact, Kind, Outcome, Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".tar")
 VCS_SCHEMES = ("git", "hg", "svn", "bzr")
@@ -46,27 +46,43 @@ def page_project(url: str) -> str:
 
 def artifact_at(url: str) -> Artifact:
     """Name an artifact by its URL alone; hashes have to come from elsewhere."""
-    filename = file_name(url)
-    kind = Kind.WHEEL if filename.endswith(".whl") else Kind.SDIST
-    name, version = _name_and_version(filename)
-    return Artifact(name=name, version=version, filename=filename, kind=kind, url=url)
-
-
-# A wheel and its `.metadata` come one after the other.
-@lru_cache(maxsize=256)
-def _name_and_version(filename: str) -> tuple[str, str]:
-    try:
-        parse = parse_wheel_filename if filename.endswith(".whl") else parse_sdist_filename
-        name, version = parse(filename)[:2]
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return filename, ""
-    return str(name), str(version)
+    return artifact_named(file_name(url), url)
 
 
 def metadata_at(url: str) -> Artifact:
     """Name a `.metadata` file by its URL."""
-    of = artifact_at(url.removesuffix(".metadata"))
-    return Artifact(name=of.name, version=of.version, filename=f"{of.filename}.metadata", kind=Kind.METADATA, url=url)
+    return metadata_named(file_name(url), url)
+
+
+def artifact_named(filename: str, url: str, *, hashes: Mapping[str, str] | None = None) -> Artifact:
+    """Name an artifact by its file name, which alone tells project and version; without them the version is empty."""
+    kind = Kind.WHEEL if filename.endswith(".whl") else Kind.SDIST
+    name, version, _ = _parts(filename)
+    return Artifact(name=name, version=version, filename=filename, kind=kind, url=url, hashes=hashes or {})
+
+
+def metadata_named(filename: str, url: str, *, hashes: Mapping[str, str] | None = None) -> Artifact:
+    """Name a `.metadata` file by its file name."""
+    name, version, _ = _parts(filename.removesuffix(".metadata"))
+    return Artifact(name=name, version=version, filename=filename, kind=Kind.METADATA, url=url, hashes=hashes or {})
+
+
+def tags_of(filename: str) -> tuple[str, ...]:
+    """Return the tags in a wheel's file name, sorted; none for any other file."""
+    return _parts(filename)[2] if filename.endswith(".whl") else ()
+
+
+# A wheel and its `.metadata` come one after the other.
+@lru_cache(maxsize=256)
+def _parts(filename: str) -> tuple[str, str, tuple[str, ...]]:
+    try:
+        if filename.endswith(".whl"):
+            name, version, _, tags = parse_wheel_filename(filename)
+            return name, str(version), tuple(sorted(map(str, tags)))
+        name, version = parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return filename, "", ()
+    return name, str(version), ()
 
 
 def is_page(url: str) -> bool:

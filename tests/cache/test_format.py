@@ -71,19 +71,23 @@ def test_normalise_nearly_plain_urls(url: str) -> None:
 
 
 @given(st.from_regex(r"https?://[a-z0-9][a-z0-9.-]{0,9}(/[\w~+.@%#?:-]{0,5}){0,3}/?", fullmatch=True))
-def test_plain_keys(url: str) -> None:
-    """The keys of a plain URL and of its `.metadata` are those that pip's requests have; others have none."""
+def test_among_keys(url: str) -> None:
+    """A plain URL is found by its own key and by that of its `.metadata`, as pip's requests have them."""
     bare = url.partition("#")[0]
-    keys = cache_format.plain_keys(url)
+    keys = [SeparateBodyFileCache.encode(asked_for(one)) for one in (bare, f"{bare}.metadata")]
 
-    assert keys in (None, tuple(SeparateBodyFileCache.encode(asked_for(one)) for one in (bare, f"{bare}.metadata")))
+    answers = [cache_format.among(known)(url) for known in (keys[:1], keys[1:], [])]
+
+    assert answers in ([True, True, False], [None] * 3)
 
 
 def test_which_urls_are_plain() -> None:
     """The links that index servers write are plain, and those that pip quotes anew are not."""
-    assert cache_format.plain_keys("https://files.example/packages/ab/a_b-1.0-py3-none-any.whl#sha256=00")
-    assert not cache_format.plain_keys("https://files.example/a-1.0+cpu.whl")
-    assert not cache_format.plain_keys("../../a-1.0.zip")
+    is_among = cache_format.among([])
+
+    assert is_among("https://files.example/packages/ab/a_b-1.0-py3-none-any.whl#sha256=00") is False
+    assert is_among("https://files.example/a-1.0+cpu.whl") is None
+    assert is_among("../../a-1.0.zip") is None
 
 
 @given(strategies.urls)

@@ -57,6 +57,21 @@ def examine(root: Path, item: Item) -> Contents:
     return _entry(f"{root}/{item.path}", item) if item.form is Form.ENTRY else Contents()
 
 
+def read(root: Path, item: Item, *, limit: int) -> tuple[Mapping[str, str], bytes]:
+    """Return the headers of an entry, by lower-case name, and its body as it was sent.
+
+    Raises OSError or FormatError, also for a body that is empty or has more bytes than `limit`.
+    """
+    if item.form is not Form.ENTRY:
+        raise FormatError("no entry with both its halves")
+    stored, offset, size = _stored(f"{root}/{item.path}", item)
+    if not 0 < size <= limit:
+        raise FormatError(f"a body of {size} bytes")
+    with entries.open_quietly(f"{root}/{item.files[-1].path}") as file:
+        file.seek(offset)
+        return freshness.lowered(stored.headers), b"".join(entries.read(file, size))
+
+
 def key_of(item: Item) -> str:
     """Return the cache key of an entry, or of half of one."""
     return item.files[0].name.removesuffix(BODY_SUFFIX)

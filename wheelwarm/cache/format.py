@@ -18,7 +18,7 @@ from wheelwarm.errors import FormatError, InputError
 from wheelwarm.model import StoredResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Container, Mapping
 
 MAX_EMBEDDED_BODY = 2**32 - 1
 """Bytes of body that the `http` layout can hold: the length of msgpack's bin 32, and pip's own packer stops there."""
@@ -75,19 +75,24 @@ def key(url: str) -> str:
     return hashlib.sha224(normalise(url).encode()).hexdigest()
 
 
-def plain_keys(url: str) -> tuple[str, str] | None:
-    """Return the keys of a file's URL and of the `.metadata` file beside it, None unless the URL is a plain one.
+def among(keys: Container[str]) -> Callable[[str], bool | None]:
+    """Return what tells whether the key of a file's URL, or of the `.metadata` beside it, is one of these.
 
-    Quick, for all the links of a page: plain is what neither `normalise` nor pip's quoting of links would change. A
-    fragment does not count.
+    Quick, for all the links of all pages: it says None, and nothing, of a URL that is not a plain one, which is what
+    neither `normalise` nor pip's quoting of links would change. A fragment does not count.
     """
-    match = _PLAIN.match(url)
-    if match is None or url[match.end() : match.end() + 1] not in ("", "#"):
-        return None
-    digest = hashlib.sha224(match[0].encode())
-    metadata = digest.copy()
-    metadata.update(b".metadata")
-    return digest.hexdigest(), metadata.hexdigest()
+
+    def is_among(url: str) -> bool | None:
+        match = _PLAIN.match(url)
+        if match is None or url[match.end() : match.end() + 1] not in ("", "#"):
+            return None
+        digest = hashlib.sha224(match[0].encode())
+        if digest.hexdigest() in keys:
+            return True
+        digest.update(b".metadata")
+        return digest.hexdigest() in keys
+
+    return is_among
 
 
 def entry_path(key: str) -> PurePosixPath:

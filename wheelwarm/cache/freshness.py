@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import math
+import re
 from dataclasses import dataclass, replace
 from email.utils import formatdate, parsedate_tz
 from functools import lru_cache
@@ -25,6 +26,11 @@ SEED_MARKER = "X-Wheelwarm-Seed"
 _STORABLE_STATUSES = (200, 203, 300, 301, 308)
 _V = TypeVar("_V", str, "str | None")
 
+# What servers send (RFC 9110, 5.6.7); parsedate_tz, the judge of all other dates, takes four times as long for it.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_USUAL_DATE = re.compile(
+    rf"[A-Z][a-z]{{2}}, ([0-9]{{2}}) ({'|'.join(_MONTHS)}) ([1-9][0-9]{{3}}) ([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}}) GMT"
+)
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 _TRUE_OF_THE_BODY = ("content-type", "content-length", "etag", "last-modified")
 
@@ -188,6 +194,9 @@ def _parse(value: str) -> int | None:
     The time zone is read and ignored, as CacheControl does: HTTP dates are in GMT.
     """
     try:
+        if usual := _USUAL_DATE.fullmatch(value):
+            day, month, year, *clock = usual.groups()
+            return calendar.timegm((int(year), _MONTHS.index(month) + 1, int(day), *map(int, clock)))
         parsed = parsedate_tz(value)
         return None if parsed is None else calendar.timegm(parsed[:6])
     except (ArithmeticError, LookupError, TypeError) as exc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import signal
 from typing import TYPE_CHECKING, Protocol
 
 import hypothesis
@@ -16,6 +17,10 @@ from tests.helpers.pips import PIP_MATRIX, PipEnvironment, isolated_environ, pip
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# A shell that starts the tests in its background has them ignore Ctrl-C, and every process they start with them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Shared machines stall; a slow example is no failure.
 hypothesis.settings.register_profile("wheelwarm", deadline=None)

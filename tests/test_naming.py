@@ -92,12 +92,12 @@ def test_relative_links_are_of_the_page_s_own_place(stock: Stock) -> None:
     wheel = make_wheel(stock.scratch, "demo", "1.0").read_bytes()
     body = b'<!doctype html><title>Links for demo</title><a href="../../packages/%s#sha256=%s">x</a>'
     page = body % (WHEEL.encode(), b"ab" * 32)
-    for base in (PYPI, "https://index.example/root/simple"):
+    for base in (PYPI, "https://index.example/team/simple"):
         stock.store(f"{base}/demo/", page, headers={"Content-Type": "text/html"})
         stock.store(f"{base.removesuffix('/simple')}/packages/{WHEEL}", wheel)
     with Ledger(stock.root) as ledger:
         seen = Artifact(
-            name="x", version="", filename="", kind=Kind.INDEX_PAGE, url="https://index.example/root/simple/x/"
+            name="x", version="", filename="", kind=Kind.INDEX_PAGE, url="https://index.example/team/simple/x/"
         )
         ledger.learn_urls([seen])
 

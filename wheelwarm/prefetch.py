@@ -214,7 +214,7 @@ class _Run:
         return self.snapshot.verdict(artifact, self.shelf)
 
     def _fill(self, artifacts: Sequence[Artifact]) -> dict[tuple[Kind, str], Done]:
-        """Fetch what is missing, then build; a build may ask for more, which is fetched too."""
+        """Fetch what is missing, build requirements too, then build with what is there."""
         steps = {one.identity: step_for(one, self.shelf.verdict(one)) for one in artifacts}
         self.observer.phase("fetching")
         fetchable = [one for one in artifacts if steps[one.identity] in (Step.FETCH, Step.REVALIDATE)]

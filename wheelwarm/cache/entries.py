@@ -11,6 +11,7 @@ import os
 import stat
 from dataclasses import dataclass, replace
 from functools import partial
+from io import FileIO
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -30,6 +31,8 @@ FAN_OUT = 5
 """Folders of one hex digit between the section and an entry."""
 
 _CHUNK = 2**20
+_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_QUIETLY = _FLAGS | getattr(os, "O_NOATIME", 0)
 _USUAL_METADATA = 2**14
 
 
@@ -133,12 +136,11 @@ def open_quietly(path: Path | str) -> BinaryIO:
 
     Where the system allows it (Linux, for one's own files) reading leaves no access time: a look is no use.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags | getattr(os, "O_NOATIME", 0))
+        descriptor = os.open(path, _QUIETLY)
     except PermissionError:
-        descriptor = os.open(path, flags)
-    return os.fdopen(descriptor, "rb", buffering=0)
+        descriptor = os.open(path, _FLAGS)
+    return FileIO(descriptor)
 
 
 def is_truncated(entry: Entry, stored: StoredResponse) -> bool:

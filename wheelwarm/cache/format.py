@@ -9,7 +9,7 @@ import hashlib
 import re
 from contextlib import suppress
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urljoin
 
 import msgpack  # type: ignore[import-untyped]  # it ships neither stubs nor a py.typed marker
@@ -43,13 +43,13 @@ _QUERY = _PATH | frozenset(b"?")
 # The body is the first value that CacheControl packs; `response` has six members, seven with the `strict` of 0.12.
 _BODY_FIRST = re.compile(rb"cc=4,[\x81-\x8f]\xa8response[\x81-\x8f]\xa4body([\xc4-\xc6])", re.DOTALL)
 _BIN_LENGTHS = {b"\xc4": 1, b"\xc5": 2, b"\xc6": 4}
-_RESPONSE_MEMBERS = frozenset({"body", "headers", "status", "version", "reason", "strict", "decode_content"})
+_MEMBER_TYPES = {"status": int, "body": bytes, "version": int, "reason": str, "decode_content": bool}
+_RESPONSE_MEMBERS = frozenset({*_MEMBER_TYPES, "headers", "strict"})
 
 _STRINGS: frozenset[type] = frozenset({str})
 _STRINGS_AND_NONE: frozenset[type] = frozenset({str, type(None)})
 
 _Map: TypeAlias = "dict[str, object]"
-_T = TypeVar("_T", int, str, bytes, bool)
 
 
 def normalise(url: str) -> str:
@@ -185,14 +185,14 @@ def loads(data: bytes) -> StoredResponse:
     if unknown := response.keys() - _RESPONSE_MEMBERS:
         # CacheControl passes them on as keyword arguments, and pip ends with a TypeError.
         raise FormatError(f"response has the unknown member {min(unknown)!r}")
+    for name, kind in _MEMBER_TYPES.items():
+        if type(response.get(name)) is not kind:
+            raise FormatError(f"{name} is not of type {kind.__name__}")
+    members: dict[str, Any] = {name: response[name] for name in _MEMBER_TYPES}
     return StoredResponse(
-        status=_get(response, "status", int),
         headers=_of(_STRINGS, response.get("headers"), "headers"),
         vary=_of(_STRINGS_AND_NONE, entry.get("vary", {}), "vary"),
-        body=_get(response, "body", bytes),
-        version=_get(response, "version", int),
-        reason=_get(response, "reason", str),
-        decode_content=_get(response, "decode_content", bool),
+        **members,
     )
 
 
@@ -225,13 +225,6 @@ def _of(types: frozenset[type], value: object, what: str) -> Any:
         name = next(name for name, one in named.items() if type(one) not in types)
         raise FormatError(f"{name} is not a string")
     return named
-
-
-def _get(members: _Map, name: str, kind: type[_T]) -> _T:
-    value = members.get(name)
-    if type(value) is not kind:
-        raise FormatError(f"{name} is not of type {kind.__name__}")
-    return value
 
 
 def _normalise_authority(authority: str) -> str:

@@ -174,7 +174,8 @@ def _http_items(folder: str, files: Iterable[File], section: Section) -> Iterato
     """Pair metadata and body; a key elsewhere than in its five folders is nothing that pip would find."""
     prefix = folder.removeprefix(section.value).replace("/", "")
     in_place = len(prefix) == FAN_OUT and len(folder) == len(section) + 2 * FAN_OUT
-    found = {file.name: file for file in files}
+    start = len(folder) + 1
+    found = {file.path[start:]: file for file in files}
     for name, file in found.items():
         key = name.removesuffix(BODY_SUFFIX)
         if name.endswith(TEMPORARY_SUFFIX):

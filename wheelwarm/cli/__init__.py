@@ -58,6 +58,6 @@ def main() -> None:
     """Run the command line."""
     # A look at a large cache makes a million objects, and all of them stay: searching them for garbage, as often as
     # Python does it by default, is a tenth of the time.
-    gc.set_threshold(200_000)
+    gc.set_threshold(1_000_000)
     signal.signal(signal.SIGTERM, end_by_signal)
     app()

@@ -102,7 +102,7 @@ def test_the_bench_of_see(folder: Path, tmp_path: Path) -> None:
 
 def test_an_unknown_bench(tmp_path: Path) -> None:
     """A name that no bench has is a usage error."""
-    argv = [sys.executable, "-m", "tests.bench", "nothing", "--folder", tmp_path]
+    argv = [sys.executable, "-m", "tests.bench", "nothing", "--folder", str(tmp_path)]
 
     process = subprocess.run(argv, cwd=ROOT, check=False, capture_output=True, text=True)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.bench.harness import Command, run
 from tests.bench.synthetic import Recipe, cache_of
-from tests.helpers.pips import fetch_pip
+from tests.bench.wheelset import USUAL, wheels_of
+from tests.helpers.pips import fetch_pip, pip_store
 from wheelwarm.cache.http import HttpCache
 from wheelwarm.model import Kind, Layout, Silent
 from wheelwarm.reclaim import Reader
@@ -32,6 +35,13 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "wait4"), reason="the bench meas
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder where benches keep their caches."""
     return tmp_path_factory.mktemp("bench")
+
+
+def run_bench(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the benches' command line, which takes pip from where the tests keep theirs."""
+    environ = {**os.environ, "XDG_CACHE_HOME": str(pip_store().parent.parent), **variables}
+    argv = [sys.executable, "-m", "tests.bench", *arguments]
+    return subprocess.run(argv, cwd=ROOT, check=False, capture_output=True, text=True, env=environ)
 
 
 def test_the_cache_is_what_it_says(folder: Path) -> None:
@@ -79,11 +89,9 @@ def test_the_bench_of_see(folder: Path, tmp_path: Path) -> None:
     """Each bench ends with its figures in a JSON file: every run of every command, and the goals."""
     fetch_pip("26.3")
     figures = tmp_path / "figures.json"
-    argv = [sys.executable, "-m", "tests.bench", "see", "--rounds", "1", "--entries", "200", "--large", "300"]
+    argv = ["see", "--rounds", "1", "--entries", "200", "--large", "300"]
 
-    process = subprocess.run(
-        [*argv, "--folder", str(folder), "--json", str(figures)], cwd=ROOT, check=False, capture_output=True, text=True
-    )
+    process = run_bench(*argv, "--folder", str(folder), "--json", str(figures))
 
     assert process.returncode in (0, 1), process.stderr
     assert "pip cache info" in process.stdout
@@ -91,7 +99,7 @@ def test_the_bench_of_see(folder: Path, tmp_path: Path) -> None:
     assert set(found) == {"versions", "benches"}
     assert {"python", "pip", "machine"} <= set(found["versions"])
     bench = found["benches"]["see"]
-    assert set(bench) == {"measured", "goals"}
+    assert set(bench) == {"facts", "measured", "goals"}
     assert list(bench["measured"]) == ["200 entries", "300 entries"]
     for commands in bench["measured"].values():
         for (one,) in commands.values():
@@ -100,11 +108,57 @@ def test_the_bench_of_see(folder: Path, tmp_path: Path) -> None:
     assert {"name", "measured", "limit", "met"} == set(bench["goals"][0])
 
 
+def test_the_bench_of_fill(tmp_path: Path) -> None:
+    """A few wheels on the tests' own index go the bench's whole way; peers that are not installed are left out."""
+    fetch_pip("26.3")
+    figures = tmp_path / "figures.json"
+    argv = ["fill", "--wheels", "4", "--rounds", "1", "--part", "locked"]
+
+    process = run_bench(*argv, "--folder", str(tmp_path), "--json", str(figures))
+
+    assert process.returncode in (0, 1), process.stderr
+    bench = json.loads(figures.read_text())["benches"]["fill"]
+    assert bench["facts"]["wheels"].startswith("4, ")
+    (runs,) = bench["measured"].values()
+    assert {"pip download, lock", "prototype", "prefetch, pins"} <= runs.keys()
+    assert {"prefetch, pins / pip download, lock", "prefetch, pins / prototype, CPU"} <= {
+        goal["name"] for goal in bench["goals"]
+    }
+
+
+def test_the_set_of_wheels_is_closed(tmp_path: Path) -> None:
+    """What a few requirements ask for, and what that asks for, is all the set; others are there to be passed over."""
+    wheels = wheels_of(tmp_path, 30)
+    by_name = {wheel.project: wheel for wheel in wheels.wheels}
+    reached, open_ = set(), [Requirement(root).name for root in wheels.roots]
+    while open_:
+        name = open_.pop()
+        if name not in reached:
+            reached.add(name)
+            needs = [Requirement(text) for text in by_name[name].needs]
+            open_ += [need.name for need in needs if need.marker is None or need.marker.evaluate()]
+            assert all(need.specifier.contains(by_name[need.name].version) for need in needs if need.name in by_name)
+    assert reached == set(by_name)
+    assert len(list(wheels.paths())) > len(wheels.wheels)
+
+
+def test_without_nginx_the_bench_says_how_to_get_it(tmp_path: Path) -> None:
+    """A bench that cannot measure what it is for says what to install, and exits with 2."""
+    fetch_pip("26.3")
+    argv = ["fill", "--wheels", str(USUAL), "--folder", str(tmp_path), "--json", str(tmp_path / "figures.json")]
+    shutil.copytree(wheels_of(tmp_path, 4).folder, tmp_path / f"wheels-{USUAL}")
+    made = tmp_path / f"wheels-{USUAL}" / "made.json"
+    made.write_text(made.read_text().replace('"count": 4', f'"count": {USUAL}'))
+
+    process = run_bench(*argv, PATH=str(tmp_path))
+
+    assert process.returncode == 2
+    assert "curl is not installed: apt-get install curl" in process.stderr
+
+
 def test_an_unknown_bench(tmp_path: Path) -> None:
     """A name that no bench has is a usage error."""
-    argv = [sys.executable, "-m", "tests.bench", "nothing", "--folder", str(tmp_path)]
-
-    process = subprocess.run(argv, cwd=ROOT, check=False, capture_output=True, text=True)
+    process = run_bench("nothing", "--folder", str(tmp_path))
 
     assert process.returncode == 2
     assert "no such bench: nothing" in process.stderr

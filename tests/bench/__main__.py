@@ -1,4 +1,7 @@
-"""The benches' command line: measure, print tables, write the figures as JSON. Exit code 1 when a goal is missed."""
+"""The benches' command line: measure, print tables, write the figures as JSON.
+
+Exit code 1 when a goal is missed, 2 when a program to compare with is not installed.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import see
-from tests.bench.harness import Setting, data, newest_pip, table, versions
+from tests.bench import fill, see
+from tests.bench.harness import MissingError, Setting, data, newest_pip, table, versions
+from tests.bench.wheelset import USUAL
 from tests.helpers.pips import pip_store
 
-BENCHES = {"see": see.bench}
+BENCHES = {"see": see.bench, "fill": fill.bench}
 
 
 def main() -> int:
@@ -25,10 +29,16 @@ def main() -> int:
             rounds=options.rounds,
             entries=options.entries,
             large=options.large,
+            wheels=options.wheels,
+            parts=options.part,
         )
         found = versions(setting.pip)
         _say(", ".join(f"{name} {version}" for name, version in found.items()) + "\n")
-        benches = [BENCHES[name](setting) for name in options.names or BENCHES]
+        try:
+            benches = [BENCHES[name](setting) for name in options.names or BENCHES]
+        except MissingError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
     for one in benches:
         _say(f"\n{table(one)}")
     figures = {"versions": found, "benches": {one.name: data(one) for one in benches}}
@@ -45,6 +55,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often each command runs")
     parser.add_argument("--entries", type=int, default=25_000, help="entries of the usual cache")
     parser.add_argument("--large", type=int, default=250_000, help="entries of the large cache")
+    parser.add_argument("--wheels", type=int, default=USUAL, help="wheels of the bench of filling")
+    parser.add_argument("--part", action="append", default=[], choices=fill.PARTS, help="only this part of fill")
     parser.add_argument("--folder", type=Path, default=folder, help="where caches are kept between runs")
     parser.add_argument("--json", type=Path, default=folder / "figures.json", help="the file for all figures")
     options = parser.parse_args()

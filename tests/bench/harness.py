@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command line under a name; `prepare` runs before each run and is not measured."""
+    """One command line under a name; `prepare` runs before each run and is not measured, `environ` is added."""
 
     name: str
     argv: Sequence[str]
     prepare: Callable[[], object] = lambda: None
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,22 +75,32 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What one bench found: measurements under a heading (the size of the cache, say), and the goals."""
+    """What one bench found: measurements under a heading (the size of the cache, say), the goals, and on what."""
 
     name: str
     measured: Mapping[str, Measured]
     goals: Sequence[Goal] = field(default_factory=tuple)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+class MissingError(Exception):
+    """A program that a bench needs is not installed; the message says which, and how to get it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What every bench needs: where caches are kept between runs, a pip to compare with, how often and how large."""
+    """What every bench needs: where caches are kept between runs, a pip to compare with, how often and how large.
+
+    `parts` names those of a bench that are to run, none for all.
+    """
 
     folder: Path
     pip: PipEnvironment
     rounds: int
     entries: int
     large: int
+    wheels: int
+    parts: Sequence[str] = ()
 
     def pip_command(self, *args: str) -> list[str]:
         """Return the command line of a pip that does what `args` say."""
@@ -122,7 +133,7 @@ def run(command: Command, *, home: Path) -> Run:
         begin = time.perf_counter()
         process = subprocess.Popen(
             command.argv,
-            env=isolated_environ(os.environ, home=home),
+            env={**isolated_environ(os.environ, home=home), **command.environ},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -150,6 +161,7 @@ def versions(pip: PipEnvironment) -> dict[str, str]:
 def table(bench: Bench) -> str:
     """Return a bench's medians and goals as lines of text."""
     lines = [f"{bench.name:<30}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}"]
+    lines += [", ".join(f"{name} {value}" for name, value in bench.facts.items())] if bench.facts else []
     for heading, measured in bench.measured.items():
         lines.append(heading)
         for name in measured.runs:
@@ -162,6 +174,7 @@ def table(bench: Bench) -> str:
 def data(bench: Bench) -> dict[str, object]:
     """Return a bench as JSON holds it."""
     return {
+        "facts": dict(bench.facts),
         "measured": {
             heading: {name: [_run_data(one) for one in runs] for name, runs in measured.runs.items()}
             for heading, measured in bench.measured.items()

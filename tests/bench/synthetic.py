@@ -242,7 +242,7 @@ class _Shelf:
 
     def _page(self, project: Project, links: list[Link]) -> None:
         others = range(len(links), project.links)
-        listed = [*(_other_link(project.name, number) for number in others), *links]
+        listed = [*(other_link(project.name, number) for number in others), *links]
         content_type = HTML if self._random.random() < 0.2 else JSON_V1
         body = gzip.compress(render(project.name, listed, content_type=content_type), 5, mtime=0)
         headers = {**_PAGE_HEADERS, "Content-Type": content_type}
@@ -286,7 +286,7 @@ class _Shelf:
         return int(math.exp(self._random.uniform(math.log(1_000), math.log(39_000))))
 
 
-def _other_link(project: str, number: int) -> Link:
+def other_link(project: str, number: int) -> Link:
     """Return a file that the page lists and the cache lacks."""
     filename = f"{project.replace('-', '_')}-0.{number}-py3-none-any.whl"
     digest = _digest(filename)

@@ -117,17 +117,16 @@ def _options(finder: Any, session: Any, options: Any) -> dict[str, Any]:
 
 
 def _command(words: list[str]) -> tuple[Any, Any, Any, list[str]]:
-    from pip._internal.cli.cmdoptions import make_target_python
+    from pip._internal.cli import cmdoptions
     from pip._internal.commands import create_command
 
     command: Any = create_command("download")
     options, rest = command.parse_args(words)
-    if hasattr(options, "release_control"):
-        from pip._internal.cli.cmdoptions import check_release_control_exclusive
-
-        check_release_control_exclusive(options)
+    # Since pip 26.0; looked up by name, since mypy reads whatever pip is installed.
+    if check_exclusive := getattr(cmdoptions, "check_release_control_exclusive", None):
+        check_exclusive(options)
     session = command._build_session(options)
-    finder = command._build_package_finder(options, session, target_python=make_target_python(options))
+    finder = command._build_package_finder(options, session, target_python=cmdoptions.make_target_python(options))
     return options, session, finder, rest
 
 

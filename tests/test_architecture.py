@@ -27,7 +27,7 @@ LAYERS = (
     {"cli", "__main__"},
     {"render"},
     {"prefetch", "check", "stats", "prune", "verify", "share"},
-    {"filling", "completion", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
+    {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
     {"pages", "page_names", "lookup", "resolver", "wire"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text", "dependency_groups", "index_options"},
     {"fetcher"},

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm import wire
-from wheelwarm.errors import ResolveError
+from wheelwarm.knowledge import known_resolution
 from wheelwarm.ledger import Ledger
 from wheelwarm.lookup import Shelf, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.model import Kind, Resolution, Row, Summary
-from wheelwarm.pins import resolve_pins
 from wheelwarm.resolver import input_digest
 
 if TYPE_CHECKING:
@@ -59,7 +58,9 @@ def check(
             learn_headers=lambda: wire.file_headers(target, environ),
         )
         resolution = (
-            _asked(requirements, shelf, environ, observer) if ask_index else _remembered(requirements, shelf, environ)
+            _asked(requirements, shelf, environ, observer)
+            if ask_index
+            else known_resolution(requirements, shelf, environ)
         )
         return CheckReport(
             target=target,
@@ -70,19 +71,6 @@ def check(
             seconds=time.monotonic() - started,
             warnings=tuple(ledger.warnings),
         )
-
-
-def _remembered(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str]) -> Resolution:
-    """Take the last resolution of the same input, else the input's own pins and URLs."""
-    target = shelf.target
-    remembered = shelf.ledger.recall(input_digest(requirements, target), target.identity)
-    resolution = remembered or resolve_pins(requirements, shelf, default_index=lambda: target.default_index(environ))
-    if resolution is None:
-        raise ResolveError(
-            "No earlier run has resolved these requirements for this Python, and they are not all exact pins or URLs.",
-            hint="Run `wheelwarm prefetch` with them, or give --resolve to let pip ask the index now.",
-        )
-    return resolution
 
 
 def _asked(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str], observer: Observer) -> Resolution:

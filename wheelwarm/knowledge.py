@@ -1,0 +1,32 @@
+"""What an input stands for, as far as that is known without network: the last resolution of it, or its own pins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelwarm.errors import ResolveError
+from wheelwarm.pins import resolve_pins
+from wheelwarm.resolver import input_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wheelwarm.lookup import Shelf
+    from wheelwarm.model import Resolution
+    from wheelwarm.requirements import RequirementSet
+
+
+def known_resolution(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str]) -> Resolution:
+    """Take the last resolution of the same input for the shelf's target, else the input's own pins and URLs.
+
+    Raises ResolveError when neither tells what pip would ask for.
+    """
+    target = shelf.target
+    remembered = shelf.ledger.recall(input_digest(requirements, target), target.identity)
+    resolution = remembered or resolve_pins(requirements, shelf, default_index=lambda: target.default_index(environ))
+    if resolution is None:
+        raise ResolveError(
+            "No earlier run has resolved these requirements for this Python, and they are not all exact pins or URLs.",
+            hint="Run `wheelwarm prefetch` with them, or give --resolve to let pip ask the index now.",
+        )
+    return resolution

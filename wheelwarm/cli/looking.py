@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wheelwarm.cli.answering import NO, answering
-from wheelwarm.cli.options import OUTPUT, TARGET, CacheDir, Json
+from wheelwarm.cli.options import OUTPUT, CacheDir, Json
+from wheelwarm.cli.whole_cache import Python, cache_of
 from wheelwarm.model import Kind
 
 if TYPE_CHECKING:
     from wheelwarm.prune import Selected
-    from wheelwarm.reclaim import Reader
     from wheelwarm.selection import Pattern
-
-Python = Annotated[
-    str | None,
-    typer.Option(
-        "--python",
-        "-p",
-        metavar="PATH|VERSION",
-        help="The Python whose pip's cache it is; else $VIRTUAL_ENV, ./.venv, python3, wheelwarm's own.",
-        rich_help_panel=TARGET,
-    ),
-]
 
 Kinds = Annotated[
     list[Kind] | None, typer.Option("--kind", help="Only this kind; may be repeated.", rich_help_panel=OUTPUT)
@@ -74,7 +61,7 @@ def stats(
         from wheelwarm.stats import stats as operate
 
         with observer() as watcher:
-            where, reader = _cache_of(python, cache_dir)
+            where, reader = cache_of(python, cache_dir)
             report = operate(where, reader=reader, observer=watcher)
         print_warnings(report.warnings)
         print_notes(report.unreadable_folders)
@@ -113,7 +100,7 @@ def list_(
 
         wanted = _pattern(pattern) if pattern is not None else None
         with observer() as watcher:
-            where, _ = _cache_of(python, cache_dir)
+            where, _ = cache_of(python, cache_dir)
             report = listing(where, wanted, kinds=frozenset(kinds or ()), sort=Sort(sort), observer=watcher)
         print_warnings(report.warnings)
         match form:
@@ -151,7 +138,7 @@ def remove(
         if not (yes or dry_run or sys.stdin.isatty()):
             raise typer.BadParameter("without a terminal to ask on, --yes is needed", param_hint="--yes")
         with observer() as watcher:
-            where, _ = _cache_of(python, cache_dir)
+            where, _ = cache_of(python, cache_dir)
             selected = select(where, wanted, observer=watcher)
         print_warnings(selected.warnings)
         if not as_json:
@@ -180,16 +167,3 @@ def _pattern(text: str) -> Pattern:
         return Pattern(text)
     except InputError as error:
         raise typer.BadParameter(f"{error.message} {error.hint}", param_hint="PATTERN") from None
-
-
-def _cache_of(python: str | None, cache_dir: str | None) -> tuple[Path, Reader]:
-    """Find the cache, and for whom it is looked at; a given cache needs no process unless a Python is named too."""
-    from wheelwarm.reclaim import Reader
-
-    if cache_dir is not None and python is None:
-        return Path(cache_dir).expanduser().absolute(), Reader()
-    from wheelwarm.target import probe
-
-    target = probe(python, environ=dict(os.environ), cwd=Path.cwd(), cache_dir=cache_dir)
-    layout = target.traits.layout
-    return target.cache_dir, Reader(layout=layout, version=target.version, tags=frozenset(target.tags))

@@ -1,0 +1,38 @@
+"""For commands that look at a whole cache: which one it is, and for whom it is looked at."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wheelwarm.cli.options import TARGET
+
+if TYPE_CHECKING:
+    from wheelwarm.reclaim import Reader
+
+Python = Annotated[
+    str | None,
+    typer.Option(
+        "--python",
+        "-p",
+        metavar="PATH|VERSION",
+        help="The Python whose pip's cache it is; else $VIRTUAL_ENV, ./.venv, python3, wheelwarm's own.",
+        rich_help_panel=TARGET,
+    ),
+]
+
+
+def cache_of(python: str | None, cache_dir: str | None) -> tuple[Path, Reader]:
+    """Find the cache, and for whom it is looked at; a given cache needs no process unless a Python is named too."""
+    from wheelwarm.reclaim import Reader
+
+    if cache_dir is not None and python is None:
+        return Path(cache_dir).expanduser().absolute(), Reader()
+    from wheelwarm.target import probe
+
+    target = probe(python, environ=dict(os.environ), cwd=Path.cwd(), cache_dir=cache_dir)
+    layout = target.traits.layout
+    return target.cache_dir, Reader(layout=layout, version=target.version, tags=frozenset(target.tags))

@@ -42,6 +42,7 @@ OPERATIONS = ("prefetch", "check", "stats", "prune", "verify", "share")
 DOORS = {
     "typer": ("cli",),
     "rich": ("render",),
+    "plotly": ("render.html",),
     "subprocess": ("target",),
     "sqlite3": ("ledger", "ledger_schema"),
     "urllib3": ("fetcher",),

@@ -51,6 +51,7 @@ class StatsReport:
     """
 
     cache_dir: Path
+    holdings: tuple[Holding, ...]
     total: Tally
     folders: Tally
     sections: Mapping[Section, Tally]
@@ -108,6 +109,7 @@ def _report(holdings: Holdings, reader: Reader, duplicates: Duplicates, ledger: 
     named = [holding for holding in holdings.all if holding.is_artifact]
     return StatsReport(
         cache_dir=stock.root,
+        holdings=tuple(holdings.all),
         total=Tally.of(holdings.all),
         folders=Tally(stock.folders, 0, stock.folder_bytes, stock.folder_allocated),
         sections=dict.fromkeys(Section, Tally()) | tallies(holdings.all, lambda one: one.item.section),

@@ -352,3 +352,16 @@ def test_everything_strange_is_counted(stock: Stock) -> None:
     listed: list[dict[str, Any]] = run(stock, "list", "--kind", "other", "--json").data["entries"]
     assert len(listed) == data["kinds"]["other"]["entries"]
     json.dumps(listed)
+
+
+def test_stats_writes_a_page(stock: Stock, tmp_path: Path) -> None:
+    """With --html the page goes to the file, and standard output stays empty unless JSON is asked for too."""
+    page = tmp_path / "page.html"
+
+    answer = run(stock, "stats", "--html", str(page))
+    both = run(stock, "stats", "--html", str(page), "--json")
+
+    assert (answer.code, answer.out) == (0, "")
+    assert "page.html written" in answer.err
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert json.loads(both.out)["command"] == "stats"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ from wheelwarm.model import Kind
 if TYPE_CHECKING:
     from wheelwarm.prune import Selected
     from wheelwarm.selection import Pattern
+    from wheelwarm.stats import StatsReport
 
 Kinds = Annotated[
     list[Kind] | None, typer.Option("--kind", help="Only this kind; may be repeated.", rich_help_panel=OUTPUT)
@@ -45,6 +47,15 @@ def stats(
     top: Annotated[
         int, typer.Option("--top", min=0, metavar="N", help="How many projects to name.", rich_help_panel=OUTPUT)
     ] = 10,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write one self-contained page instead (needs the extra wheelwarm[html]).",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Count what is in pip's cache: kinds, projects, ages, Pythons, what could go, past runs.
@@ -65,9 +76,11 @@ def stats(
             report = operate(where, reader=reader, observer=watcher)
         print_warnings(report.warnings)
         print_notes(report.unreadable_folders)
+        if html is not None:
+            _write_html(report, Path(html).expanduser())
         if as_json:
             print_json("stats", "ok", page.stats_data(report), [])
-        else:
+        elif html is None:
             page.stats_page(report, top=top)
 
 
@@ -152,6 +165,15 @@ def remove(
         elif agreed:
             cache.removal_done(removed)
     raise typer.Exit(0 if done else NO)
+
+
+def _write_html(report: StatsReport, path: Path) -> None:
+    from wheelwarm.render import stderr
+    from wheelwarm.render.html import write_page
+    from wheelwarm.render.plain import plain, size
+
+    amount = write_page(report, path)
+    stderr().print(f"{plain(str(path))} written, {size(amount)}", markup=False)
 
 
 def _agrees(selected: Selected) -> bool:

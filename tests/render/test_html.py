@@ -1,0 +1,151 @@
+"""The page of `stats --html`: names are data, sums are sums, and a real browser draws it without any network."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis.strategies import text
+
+from tests.helpers.stocks import Stock
+from wheelwarm.errors import InputError
+from wheelwarm.ledger import Ledger
+from wheelwarm.model import Run, Silent, Summary
+from wheelwarm.reclaim import Reader
+from wheelwarm.render.html import page, script, write_page
+from wheelwarm.stats import StatsReport, stats
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+HOSTILE = "<img src=x onerror=document.title='taken'>"
+
+
+@pytest.fixture
+def stock(tmp_path: Path) -> Stock:
+    """Return a cache of more projects and versions than the treemap has places for, and a run."""
+    (tmp_path / "scratch").mkdir()
+    made = Stock(tmp_path / "cache", tmp_path / "scratch")
+    for number in range(90):
+        made.wheel(f"demo{number}", "1.0")
+    for number in range(9):
+        made.wheel("many", f"{number}.0")
+    with Ledger(made.root) as ledger:
+        ledger.record_run(
+            Run(started=1.7e9, target="cpython", found=Summary(3, 1, 2, 0, 0), bytes_downloaded=9, seconds=1.0)
+        )
+    return made
+
+
+def report(stock: Stock) -> StatsReport:
+    """Count a cache."""
+    return stats(stock.root, reader=Reader(), observer=Silent())
+
+
+def data_of(text: str) -> dict[str, Any]:
+    """Return the data in a page."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def test_the_parts_of_the_treemap_sum_up(stock: Stock) -> None:
+    """Each box is as large as what is in it, the rest of the projects and versions included; all is the total."""
+    found = report(stock)
+
+    (treemap,) = data_of(page(found))["figures"]["treemap"]
+
+    boxes = dict(zip(treemap["ids"], treemap["values"], strict=True))
+    inside: dict[str, int] = {}
+    for parent, value in zip(treemap["parents"], treemap["values"], strict=True):
+        inside[parent] = inside.get(parent, 0) + value
+    assert boxes["all"] == found.total.bytes
+    assert all(boxes[parent] == value for parent, value in inside.items() if parent)
+    assert len(boxes) == len(treemap["ids"])
+    assert any("more projects" in label for label in treemap["labels"])
+    assert any("more versions" in label for label in treemap["labels"])
+
+
+def test_every_entry_has_a_row(stock: Stock) -> None:
+    """The table holds all that stats counts, and the charts the runs."""
+    found = report(stock)
+
+    data = data_of(page(found))
+
+    assert len(data["rows"]) == found.total.entries
+    assert sum(row[3] for row in data["rows"]) == found.total.bytes
+    assert [trace["y"] for trace in data["figures"]["runs"]] == [[3], [1], [2], [0]]
+
+
+@given(text())
+def test_data_ends_no_script(anything: str) -> None:
+    """Whatever a name holds, its JSON opens and closes no element, and is read back as it was."""
+    written = script([anything, "</script>"])
+
+    assert "<" not in written
+    assert json.loads(written) == [anything, "</script>"]
+
+
+def test_a_page_names_what_is_missing(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without plotly there is one sentence, and the extra to install."""
+    monkeypatch.setitem(sys.modules, "plotly", None)
+
+    with pytest.raises(InputError, match="plotly") as caught:
+        page(report(stock))
+
+    assert "wheelwarm[html]" in caught.value.hint
+
+
+def test_a_file_that_cannot_be_written_is_left_as_it_is(stock: Stock, tmp_path: Path) -> None:
+    """A folder in the file's place, or none around it, is one clear sentence, and no temporary file stays."""
+    taken = tmp_path / "taken"
+    taken.mkdir()
+
+    for path in (taken, tmp_path / "nowhere" / "page.html"):
+        with pytest.raises(InputError, match="cannot be written"):
+            write_page(report(stock), path)
+
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["cache", "scratch", "taken"]
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium")
+def test_a_browser_draws_it(stock: Stock, tmp_path: Path) -> None:
+    """Charts and table are there without any network, and a name with markup in it stays a name."""
+    (stock.root / "http-v2" / HOSTILE).write_bytes(b"stray")
+    path = tmp_path / "page.html"
+    size = write_page(report(stock), path)
+
+    drawn = browse(path, tmp_path)
+
+    assert path.stat().st_size == size
+    assert re.search(r'data-ready="\d+"', drawn)
+    assert "<title>pip's cache</title>" in drawn
+    assert drawn.count('class="slice') > 90
+    rows = re.findall(r"<td>(.*?)</td>", drawn)
+    assert "demo7" in rows
+    assert f"http-v2/{HOSTILE}" in map(html.unescape, rows)
+
+
+def browse(path: Path, scratch: Path) -> str:
+    """Return what a browser without network made of a page, as HTML."""
+    command = [
+        str(BROWSER),
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--user-data-dir={scratch / 'browser'}",
+        "--virtual-time-budget=20000",
+        "--dump-dom",
+        path.as_uri(),
+    ]
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8", timeout=120).stdout

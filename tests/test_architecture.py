@@ -27,13 +27,15 @@ LAYERS = (
     {"cli", "__main__"},
     {"render"},
     {"prefetch", "check", "stats", "prune", "verify", "share"},
+    {"parts"},
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
+    {"company"},
     {"pages", "page_names", "lookup", "resolver", "wire"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text", "dependency_groups", "index_options"},
     {"fetcher"},
     {"network", "target", "ledger", "ledger_schema", "removal"},
     {"cache"},
-    {"index_page", "pip_errors"},
+    {"index_page", "pip_errors", "elsewhere"},
     {"urls", "pip_traits", "redaction"},
     {"model"},
     {"errors", "_probe", ""},
@@ -50,7 +52,7 @@ DOORS = {
     "msgpack": ("cache.format",),
     "obstore": ("share",),
 }
-PURE = ("model", "pip_traits", "errors", "redaction", "urls", "index_page", "pip_errors", "index_options")
+PURE = ("model", "pip_traits", "errors", "redaction", "urls", "index_page", "pip_errors", "index_options", "elsewhere")
 PURE_IN_CACHE = ("cache.format", "cache.identify", "cache.archive", "cache.freshness")
 IMPURE_IMPORTS = {
     "os",

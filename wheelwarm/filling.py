@@ -11,13 +11,14 @@ import shlex
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.cache import format as cache_format
 from wheelwarm.cache import freshness
+from wheelwarm.company import borrow
 from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import Download, Fetched
 from wheelwarm.model import Action, Artifact, Kind, Outcome, Reason, StoredResponse, Verdict
@@ -29,7 +30,7 @@ from wheelwarm.resolver import STRONG_HASHES, read_log
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from wheelwarm.cache.http import Lookup
+    from wheelwarm.cache.http import HttpCache, Lookup
     from wheelwarm.fetcher import Fetcher
     from wheelwarm.lookup import Shelf
     from wheelwarm.model import Observer
@@ -112,6 +113,7 @@ class Filler:
         scratch: Path,
         seed: Seed,
         observer: Observer,
+        lenders: Sequence[HttpCache] = (),
     ) -> None:
         self._shelf = shelf
         self._fetcher = fetcher
@@ -122,6 +124,14 @@ class Filler:
         self._scratch = scratch
         self._seed = seed
         self._observer = observer
+        self._lenders = lenders
+
+    def share(self, artifacts: Sequence[Artifact]) -> None:
+        """Store those of these that another cache has, before a pip that fetches bodies while it resolves is asked."""
+        for artifact in artifacts:
+            found = self._shelf.entry(artifact)
+            if step_for(artifact, found.verdict) is Step.FETCH:
+                self._lent(artifact, found)
 
     def fill(self, artifacts: Sequence[Artifact]) -> Iterator[tuple[Artifact, Done]]:
         """Fetch, verify and store each of these; yield what became of it as it is done.
@@ -131,7 +141,7 @@ class Filler:
         by_url: dict[str, tuple[Artifact, Lookup]] = {}
         for artifact in artifacts:
             found = self._shelf.entry(artifact)
-            if done := self._reseed(artifact, found):
+            if done := self._reseed(artifact, found) or self._lent(artifact, found):
                 yield artifact, done
             elif only_pip_can(artifact.url, self._fetcher.network) or strong_hash(artifact) is None:
                 yield artifact, self._by_pip(artifact)
@@ -231,6 +241,13 @@ class Filler:
         self._shelf.http.refresh(artifact.url, self._seeded(found.stored.headers, digest))
         return Done(action=Action.SEEDED)
 
+    def _lent(self, artifact: Artifact, found: Lookup) -> Done | None:
+        """Store a verified body out of another cache, under the headers with which that had it."""
+        fetched = borrow(artifact, self._lenders, self._shelf)
+        done = self._accept(artifact, found, fetched) if fetched else None
+        stored = done is not None and done.action in (Action.DOWNLOADED, Action.SEEDED)
+        return replace(done, action=Action.SHARED, size=0) if done and stored else None
+
     def _may_seed(self, artifact: Artifact, digest: str) -> bool:
         return self._seed is Seed.VERIFIED and artifact.sha256 == digest
 
@@ -281,8 +298,9 @@ class Filler:
         """Run `pip download` or `pip wheel` for one artifact by its URL, exactly as pip's wheel cache keys it."""
         folder = Path(tempfile.mkdtemp(dir=self._scratch))
         log = folder / "pip.log"
+        arguments = [command, "--no-deps", folder_option, str(folder), *self._shelf.target.elsewhere.arguments()]
         completed = self._shelf.target.run_pip(
-            [command, "--no-deps", folder_option, str(folder), *self._options, direct_requirement(artifact)],
+            [*arguments, *self._options, direct_requirement(artifact)],
             environ=self._environ,
             scratch=self._scratch,
             log=log,

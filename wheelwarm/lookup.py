@@ -96,6 +96,8 @@ class Shelf:
 
     def built_verdict(self, artifact: Artifact) -> Verdict:
         """Tell whether pip would find a locally built wheel for this sdist."""
+        if self.target.elsewhere:
+            return Verdict(Outcome.UNCACHEABLE, Reason.BUILT_ELSEWHERE)
         if self.built_wheel(artifact):
             return HIT
         if not wheels.should_cache(artifact.url):

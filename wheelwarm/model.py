@@ -58,6 +58,8 @@ class Reason(StrEnum):
     UNVERSIONED_ARCHIVE = "unversioned archive"
     """pip keeps a locally built wheel only for an archive named `name-version` (or a pinned commit)."""
     NOT_BUILT = "not built"
+    BUILT_ELSEWHERE = "built elsewhere"
+    """A wheel that only the machine it is for can build."""
     NO_INDEX_PAGE = "no index page"
     """No cached index page and no earlier run tells the URL behind an exact pin."""
 
@@ -69,6 +71,8 @@ class Action(StrEnum):
     REVALIDATED = "revalidated"
     DOWNLOADED = "downloaded"
     SEEDED = "seeded"
+    SHARED = "shared"
+    """Already here, or copied from another layout or cache, since another target of the run or an older pip has it."""
     BUILT = "built"
     SKIPPED = "skipped"
     FAILED = "failed"

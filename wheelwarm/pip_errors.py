@@ -27,6 +27,7 @@ MISMATCH = re.compile(
     re.MULTILINE,
 )
 UNPINNED = re.compile(r"(?:Hashes are required in|In) --require-hashes mode, .*\n(?P<which>(?: {4}.*\n?)+)")
+NO_SOURCES = re.compile(r"No sources permitted for ([\w.-]+)")
 OTHER_PYTHONS = re.compile(r"Ignored the following versions that require a different python version: (?P<versions>.*)")
 # A direct URL without an answer. pip 26.2 and later draw a box; before, an exception names host and path apart.
 UNFETCHED = re.compile(
@@ -110,11 +111,16 @@ def skipped_page(words: Words) -> ResolveError | None:
     """Find an index that could not be asked, which pip takes for one that has nothing."""
     if not (wanted := NO_VERSION.search(words.err)):
         return None
-    project = re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", wanted["requirement"])[0]).lower()
+    project = project_of(wanted["requirement"])
     for found in SKIPPED.finditer(words.log):
         if f"/{project}/" in found["url"].lower() + "/" and "404" not in found["why"]:
             return unreachable(found["url"], found["why"])
     return None
+
+
+def project_of(requirement: str) -> str:
+    """Return the normalised name that a requirement begins with."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
 
 
 def no_connection(words: Words) -> ResolveError | None:
@@ -161,6 +167,13 @@ def no_distribution(words: Words) -> ResolveError | None:
         return ResolveError(
             f"No distribution for {requirement} was found that is for this Python.",
             hint=f"There is {others['versions'].split(';')[-1].strip()}: choose another Python, or an older version.",
+        )
+    if versions == "none" and any(
+        project_of(name) == project_of(requirement) for name in NO_SOURCES.findall(words.log)
+    ):
+        return ResolveError(
+            f"No wheel of {requirement} fits; there is an sdist, which --only-binary keeps from being built.",
+            hint="Ask for a version that has a wheel for this Python and platform, or build one there.",
         )
     if versions == "none":
         return ResolveError(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from wheelwarm import urls, wire
 from wheelwarm.cache import format as cache_format
+from wheelwarm.company import Company
 from wheelwarm.completion import Completer
 from wheelwarm.errors import HashMismatchError
 from wheelwarm.fetcher import Fetcher
@@ -68,8 +69,9 @@ def prefetch(
     options: Options,
     environ: Mapping[str, str],
     observer: Observer,
+    company: Company | None = None,
 ) -> PrefetchReport:
-    """Warm the target's cache for these requirements.
+    """Warm the target's cache for these requirements; with `company`, as one of several targets.
 
     Raises ResolveError when pip cannot resolve them, CacheError when the cache cannot be written.
     """
@@ -96,6 +98,7 @@ def prefetch(
             scratch=Path(folder),
             observer=observer,
             options=options,
+            company=company or Company.of([target]),
         )
         rows, metadata = run.carry_out()
         return PrefetchReport(
@@ -120,8 +123,10 @@ class _Run:
     scratch: Path
     observer: Observer
     options: Options
+    company: Company
     snapshot: Snapshot = field(init=False)
     filler: Filler = field(init=False)
+    shared: frozenset[tuple[Kind, str]] = frozenset()
     bytes_downloaded: int = 0
 
     def __post_init__(self) -> None:
@@ -133,11 +138,13 @@ class _Run:
             scratch=self.scratch,
             seed=self.options.seed,
             observer=self.observer,
+            lenders=self.company.lenders(self.shelf),
         )
 
     def carry_out(self) -> tuple[tuple[Row, ...], tuple[Summary, Summary]]:
         """Return the artifacts' rows, and how many `.metadata` files had each outcome before and after."""
         self.snapshot = Snapshot.of(self.shelf)
+        self._share()
         self.observer.phase("resolving")
         resolution = self._completer.complete(self._resolve())
         artifacts, metadata = list(wanted(resolution)), list(wanted_metadata(resolution))
@@ -157,6 +164,13 @@ class _Run:
         record(self.shelf, resolution, rows, bytes_downloaded=self.bytes_downloaded, seconds=seconds)
         return rows, summaries
 
+    def _share(self) -> None:
+        """Take from the other targets what they have, and note what of it needs no work here."""
+        theirs = self.company.usable(self.shelf.target)
+        if not self.options.dry_run:
+            self.filler.share([one for one in theirs if one.kind is not Kind.BUILT_WHEEL])
+        self.shared = frozenset(one.identity for one in theirs if self.shelf.verdict(one).warm)
+
     @property
     def _digest(self) -> str:
         return input_digest(self.requirements, self.shelf.target)
@@ -168,7 +182,7 @@ class _Run:
             fetcher=self.fetcher,
             previous=self.shelf.ledger.recall(self._digest, self.shelf.target.identity),
             requirement_hashes=self.requirements.hashes,
-            learn_build=None if self.options.dry_run else self.filler.learn_build,
+            learn_build=None if self.options.dry_run or self.shelf.target.elsewhere else self.filler.learn_build,
         )
 
     def _resolve(self) -> Resolution:
@@ -211,7 +225,9 @@ class _Run:
         return False
 
     def _before(self, artifact: Artifact) -> Verdict:
-        return self.snapshot.verdict(artifact, self.shelf)
+        before = self.company.before(artifact, self.shelf.target) or self.snapshot.verdict(artifact, self.shelf)
+        self.company.note(artifact, before, self.shelf.target)
+        return before
 
     def _fill(self, artifacts: Sequence[Artifact]) -> dict[tuple[Kind, str], Done]:
         """Fetch what is missing, build requirements too, then build with what is there."""
@@ -239,6 +255,8 @@ class _Run:
         if before.warm or not after.warm:
             action = EXPECTED_ACTION[step_for(artifact, before)]
             return Row(artifact=artifact, before=before, action=action, after=after)
+        if artifact.identity in self.shared:
+            return Row(artifact=artifact, before=before, action=Action.SHARED, after=after)
         # pip itself fetched it while resolving.
         revalidated = before.reason is Reason.EXPIRED
         self.bytes_downloaded += 0 if revalidated else artifact.size or 0

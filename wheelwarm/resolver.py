@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wheelwarm.errors import HashMismatchError, ResolveError
+from wheelwarm.errors import HashMismatchError, InputError, ResolveError
 from wheelwarm.model import Artifact, Kind, Observer, Resolution
 from wheelwarm.pip_errors import MISMATCH, Words, explain
 from wheelwarm.redaction import redact
@@ -51,20 +51,38 @@ def resolve(
     Writes pip's report, its log and its temporary files below `scratch`; pip itself writes to the cache meanwhile.
     Raises HashMismatchError and other ResolveErrors, in pip's words.
     """
+    check_wheels_only(requirements, target)
     report, log = scratch / "report.json", scratch / "pip.log"
     arguments = ["install", "--dry-run", "--ignore-installed", "--report", str(report)]
     if target.traits.refresh_package:
         # pip 26.2 would else choose from index pages that may be ten minutes old.
         arguments += ["--refresh-package", ":all:"]
+    if target.elsewhere:
+        # pip 22.2 asks for --target beside these even for a dry run; nothing is written there.
+        arguments += [*target.elsewhere.arguments(), "--target", str(scratch / "elsewhere")]
     completed = target.run_pip(
         [*arguments, *requirements.pip_arguments(spool(requirements, scratch))],
         # Nothing gets installed, so a wish never to install outside a virtual environment does not apply.
-        environ={**environ, "PIP_REQUIRE_VIRTUALENV": "0"},
+        # pip takes no --user beside --target.
+        environ={**environ, "PIP_REQUIRE_VIRTUALENV": "0", **({"PIP_USER": "0"} if target.elsewhere else {})},
         log=log,
         scratch=scratch,
         on_line=lambda line: announce(line, observer),
     )
     return read_result(completed, report, log, requirements, now)
+
+
+def check_wheels_only(requirements: RequirementSet, target: Target) -> None:
+    """Raise InputError where pip would refuse: for another machine it takes wheels only, and wants that to be said."""
+    if not target.elsewhere:
+        return
+    options = requirements.options
+    said = options.only_binary or tuple((target.setting("only-binary") or "").split())
+    if ":all:" not in said or set(options.no_binary) - {":none:"}:
+        raise InputError(
+            "For a machine that is elsewhere only wheels can be had: an sdist would have to be built there.",
+            hint="Add --only-binary :all:, and no --no-binary.",
+        )
 
 
 def input_digest(requirements: RequirementSet, target: Target) -> str:

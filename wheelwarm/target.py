@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from wheelwarm.elsewhere import Elsewhere
 from wheelwarm.errors import CacheError, TargetError
 from wheelwarm.pip_traits import PipTraits, traits
 from wheelwarm.redaction import redact
@@ -60,6 +61,7 @@ class Target:
     tags: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
     @property
     def traits(self) -> PipTraits:
@@ -70,7 +72,7 @@ class Target:
     def identity(self) -> str:
         """What makes two targets resolve alike: interpreter version, platform and pip, in one line."""
         platform = self.environment.get("platform_machine", ""), self.environment.get("sys_platform", "")
-        return " ".join((self.implementation, self.version, *platform, "pip", self.pip))
+        return " ".join((self.implementation, self.version, *platform, "pip", self.pip, *self.elsewhere.arguments()))
 
     def setting(self, name: str) -> str | None:
         """One pip setting as `pip install` sees it: environment over `[install]` over `[global]`."""

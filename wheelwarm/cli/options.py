@@ -140,18 +140,32 @@ def read_requirements(
     )
 
 
-def takes_requirements(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the parameters of `read_requirements`, and as its first argument the function that reads them."""
-    # The return type is imported by type checkers only; here any stand-in will do.
-    shared = inspect.signature(read_requirements, locals={"RequirementSet": object}, eval_str=True).parameters
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+def takes(*readers: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the parameters of these functions, and as its first arguments the functions with them filled in.
 
-    @functools.wraps(command)
-    def with_requirements(**values: Any) -> None:
-        given = {name: values.pop(name) for name in shared}
-        command(functools.partial(read_requirements, **given), **values)
+    So the command itself says when its requirements are read, and what catches the errors of that.
+    """
+    # Return types are imported by type checkers only; here any stand-in will do.
+    stand_ins = {"RequirementSet": object, "Target": object}
+    shared = [inspect.signature(reader, locals=stand_ins, eval_str=True).parameters for reader in readers]
 
-    parameters = [*shared.values(), *own]
-    with_requirements.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_requirements.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_requirements
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[len(readers) :]
+
+        @functools.wraps(command)
+        def with_shared(**values: Any) -> None:
+            filled = [
+                functools.partial(reader, **{name: values.pop(name) for name in names})
+                for reader, names in zip(readers, shared, strict=True)
+            ]
+            command(*filled, **values)
+
+        parameters = [*(parameter for names in shared for parameter in names.values()), *own]
+        with_shared.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        with_shared.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return with_shared
+
+    return decorate
+
+
+takes_requirements = takes(read_requirements)

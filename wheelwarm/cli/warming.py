@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from wheelwarm.cli.answering import NO, answering
-from wheelwarm.cli.options import CacheDir, Json, Python, Reader, takes_requirements
+from wheelwarm.cli.options import Json, Reader, read_requirements, takes
+from wheelwarm.cli.targets import Prober, probe_targets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wheelwarm.check import CheckReport
+    from wheelwarm.parts import Part
+    from wheelwarm.prefetch import PrefetchReport
+
+R = TypeVar("R", "PrefetchReport", "CheckReport")
 
 
-@takes_requirements
+@takes(read_requirements, probe_targets)
 def prefetch(
     read: Reader,
-    python: Python = None,
-    cache_dir: CacheDir = None,
+    probe: Prober,
     seed: Annotated[
         str,
         typer.Option(
@@ -35,12 +44,13 @@ def prefetch(
     Exit code 1 when something is neither a hit nor local at the end.
     """
     with answering("prefetch", as_json=as_json):
+        from wheelwarm.company import Company
         from wheelwarm.filling import Seed
+        from wheelwarm.parts import for_each
         from wheelwarm.prefetch import Options
         from wheelwarm.prefetch import prefetch as operate
-        from wheelwarm.render import artifacts, print_json, print_warnings
+        from wheelwarm.render import artifacts
         from wheelwarm.render.progress import observer
-        from wheelwarm.target import probe
 
         if seed not in list(Seed):
             raise typer.BadParameter(f"{seed!r} is neither 'verified' nor 'never'", param_hint="--seed")
@@ -48,29 +58,27 @@ def prefetch(
         wanted = read()
         with observer() as watcher:
             watcher.phase("asking pip about itself")
-            report = operate(
-                wanted,
-                probe(python, environ=environ, cwd=Path.cwd(), cache_dir=cache_dir),
-                options=Options(seed=Seed(seed), dry_run=dry_run, jobs=jobs),
-                environ=environ,
-                observer=watcher,
+            targets = probe()
+            parts = for_each(
+                targets,
+                functools.partial(
+                    operate,
+                    wanted,
+                    options=Options(seed=Seed(seed), dry_run=dry_run, jobs=jobs),
+                    environ=environ,
+                    observer=watcher,
+                    company=Company.of(targets),
+                ),
             )
-        print_warnings(report.warnings)
-        artifacts.print_failures(report.rows)
-        done = report.complete or dry_run
-        if as_json:
-            status = "ok" if done else "partial"
-            print_json("prefetch", status, artifacts.prefetch_data(report), artifacts.row_errors(report.rows))
-        else:
-            artifacts.prefetch_table(report)
+        done = dry_run or all(part.report and part.report.complete for part in parts)
+        _answer("prefetch", parts, artifacts.prefetch_table, artifacts.prefetch_data, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)
 
 
-@takes_requirements
+@takes(read_requirements, probe_targets)
 def check(
     read: Reader,
-    python: Python = None,
-    cache_dir: CacheDir = None,
+    probe: Prober,
     ask_index: Annotated[bool, typer.Option("--resolve", help="Let pip ask the index what is needed now.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -81,24 +89,37 @@ def check(
     """
     with answering("check", as_json=as_json):
         from wheelwarm.check import check as operate
-        from wheelwarm.render import artifacts, print_json, print_warnings
+        from wheelwarm.parts import for_each
+        from wheelwarm.render import artifacts
         from wheelwarm.render.progress import observer
-        from wheelwarm.target import probe
 
         environ = dict(os.environ)
         wanted = read()
         with observer() as watcher:
             watcher.phase("asking pip about itself")
-            report = operate(
-                wanted,
-                probe(python, environ=environ, cwd=Path.cwd(), cache_dir=cache_dir),
-                ask_index=ask_index,
-                environ=environ,
-                observer=watcher,
-            )
-        print_warnings(report.warnings)
-        if as_json:
-            print_json("check", "ok" if report.complete else "partial", artifacts.check_data(report), [])
-        else:
-            artifacts.check_table(report)
-    raise typer.Exit(0 if report.complete else NO)
+            ask = functools.partial(operate, wanted, ask_index=ask_index, environ=environ, observer=watcher)
+            parts = for_each(probe(), ask)
+        done = all(part.report and part.report.complete for part in parts)
+        _answer("check", parts, artifacts.check_table, artifacts.check_data, done=done, as_json=as_json)
+    raise typer.Exit(0 if done else NO)
+
+
+def _answer(
+    command: str,
+    parts: Sequence[Part[R]],
+    table: Callable[[R], None],
+    data: Callable[[R], dict[str, Any]],
+    *,
+    done: bool,
+    as_json: bool,
+) -> None:
+    """Print what came out for each target."""
+    from wheelwarm.render import parts as page
+    from wheelwarm.render import print_json
+
+    page.print_troubles(parts)
+    if as_json:
+        status = "ok" if done else "partial"
+        print_json(command, status, page.parts_data(parts, data), page.parts_errors(parts))
+    else:
+        page.print_parts(parts, table)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from wheelwarm.check import CheckReport
+    from wheelwarm.elsewhere import Elsewhere
     from wheelwarm.model import Artifact, Row, Verdict
     from wheelwarm.prefetch import PrefetchReport
     from wheelwarm.target import Target
@@ -150,7 +151,8 @@ def print_metadata(console: Console, summary: Summary) -> None:
 
 def print_target(console: Console, target: Target) -> None:
     """Print for which Python, pip and cache directory all this holds."""
-    console.print(Text(f"target: Python {target.version} ({target.python}), pip {target.pip}"), soft_wrap=True)
+    where = " ".join(["", *target.elsewhere.arguments()])
+    console.print(Text(f"target: Python {target.version} ({target.python}), pip {target.pip}{where}"), soft_wrap=True)
     console.print(Text(f"cache: {target.cache_dir}"), soft_wrap=True)
 
 
@@ -189,13 +191,24 @@ def check_data(report: CheckReport) -> dict[str, Any]:
     }
 
 
-def target_data(target: Target) -> dict[str, str]:
-    """Return a target for JSON."""
+def target_data(target: Target) -> dict[str, Any]:
+    """Return a target for JSON; `elsewhere` only for a machine that is not this one."""
     return {
         "python": str(target.python),
         "version": target.version,
         "pip": target.pip,
         "cache_dir": str(target.cache_dir),
+        **({"elsewhere": elsewhere_data(target.elsewhere)} if target.elsewhere else {}),
+    }
+
+
+def elsewhere_data(elsewhere: Elsewhere) -> dict[str, Any]:
+    """Return what was said of another machine for JSON."""
+    return {
+        "platforms": list(elsewhere.platforms),
+        "python_version": elsewhere.python_version,
+        "implementation": elsewhere.implementation,
+        "abis": list(elsewhere.abis),
     }
 
 

@@ -1,0 +1,68 @@
+"""Options that say for which Pythons and machines, and the probing of what they name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from wheelwarm.cli.options import TARGET, CacheDir
+
+if TYPE_CHECKING:
+    from wheelwarm.target import Target
+
+Prober: TypeAlias = Callable[[], "list[Target]"]
+
+Pythons = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--python",
+        "-p",
+        metavar="PATH|VERSION",
+        help="The Python to warm for, may be repeated; else $VIRTUAL_ENV, ./.venv, python3, wheelwarm's own.",
+        rich_help_panel=TARGET,
+    ),
+]
+Platforms = Annotated[
+    list[str] | None,
+    typer.Option("--platform", metavar="NAME", help="Wheels for a machine elsewhere.", rich_help_panel=TARGET),
+]
+PythonVersion = Annotated[
+    str | None,
+    typer.Option("--python-version", metavar="3.12", help="Its Python's version.", rich_help_panel=TARGET),
+]
+Implementation = Annotated[
+    str | None,
+    typer.Option("--implementation", metavar="cp|pp|py", help="Its Python's kind.", rich_help_panel=TARGET),
+]
+Abis = Annotated[
+    list[str] | None, typer.Option("--abi", metavar="ABI", help="Its Python's ABI.", rich_help_panel=TARGET)
+]
+
+
+def probe_targets(
+    pythons: Pythons = None,
+    platforms: Platforms = None,
+    python_version: PythonVersion = None,
+    implementation: Implementation = None,
+    abis: Abis = None,
+    cache_dir: CacheDir = None,
+) -> list[Target]:
+    """Ask each Python what it is; the parameters are those of every command that takes targets."""
+    from wheelwarm.elsewhere import Elsewhere, located
+    from wheelwarm.parts import distinct
+    from wheelwarm.target import probe
+
+    elsewhere = Elsewhere(
+        platforms=tuple(platforms or ()),
+        python_version=python_version,
+        implementation=implementation,
+        abis=tuple(abis or ()),
+    )
+    environ, cwd = dict(os.environ), Path.cwd()
+    wanted: list[str | None] = list(pythons) if pythons else [None]
+    found = (probe(python, environ=environ, cwd=cwd, cache_dir=cache_dir) for python in wanted)
+    return distinct(located(target, elsewhere) for target in found)

@@ -1,0 +1,50 @@
+"""One run for several targets: the same operation for each, one report a part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from wheelwarm.errors import WheelwarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from wheelwarm.target import Target
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[R]):
+    """What came out for one target: a report, or the error that kept it from being made."""
+
+    target: Target
+    report: R | None = None
+    error: WheelwarmError | None = None
+
+
+def for_each(targets: Sequence[Target], operation: Callable[[Target], R]) -> list[Part[R]]:
+    """Do the same for each target; an error of one keeps no other from being served.
+
+    Raises the first error when no target could be served.
+    """
+    parts = [_attempt(target, operation) for target in targets]
+    if all(part.error for part in parts):
+        raise next(part.error for part in parts if part.error)
+    return parts
+
+
+def distinct(targets: Iterable[Target]) -> list[Target]:
+    """Leave out targets that were named twice."""
+    found: dict[tuple[str, ...], Target] = {}
+    for target in targets:
+        found.setdefault((str(target.python), str(target.cache_dir), target.identity), target)
+    return list(found.values())
+
+
+def _attempt(target: Target, operation: Callable[[Target], R]) -> Part[R]:
+    try:
+        return Part(target, operation(target))
+    except WheelwarmError as error:
+        return Part(target, error=error)

@@ -30,7 +30,7 @@ LAYERS = (
     {"parts"},
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
     {"company"},
-    {"pages", "page_names", "lookup", "resolver", "wire"},
+    {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text", "dependency_groups", "index_options"},
     {"fetcher"},
     {"network", "target", "ledger", "ledger_schema", "removal"},
@@ -53,7 +53,7 @@ DOORS = {
     "obstore": ("share",),
 }
 PURE = ("model", "pip_traits", "errors", "redaction", "urls", "index_page", "pip_errors", "index_options", "elsewhere")
-PURE_IN_CACHE = ("cache.format", "cache.identify", "cache.archive", "cache.freshness")
+PURE_IN_CACHE = ("cache.format", "cache.identify", "cache.archive", "cache.freshness", "cache.integrity")
 IMPURE_IMPORTS = {
     "os",
     "time",

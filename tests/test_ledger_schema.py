@@ -12,7 +12,7 @@ import pytest
 from wheelwarm import ledger_schema
 from wheelwarm.cache.format import key
 from wheelwarm.ledger import FILE, FOLDER, Ledger, dump
-from wheelwarm.model import Artifact, Kind, Resolution
+from wheelwarm.model import Artifact, Kind, Resolution, Sound
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +93,22 @@ def test_a_version_1_without_its_tables(cache_dir: Path) -> None:
         assert len(ledger.urls()) == 1
 
 
+def test_a_version_2_gets_what_is_new(cache_dir: Path) -> None:
+    """A ledger of version 2 keeps what it holds, and remembers from now on what verify found sound."""
+    sound = {"http-v2/x": Sound("1:2:3 4:5:6", "ab" * 32, authentic=True)}
+    with Ledger(cache_dir) as ledger:
+        ledger.learn_urls([DEMO])
+    with closing(sqlite3.connect(cache_dir / FOLDER / FILE)) as connection:
+        connection.execute("DROP TABLE sound")
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+    with Ledger(cache_dir) as ledger:
+        ledger.learn_sound(sound)
+        assert (len(ledger.urls()), ledger.sound(), ledger.warnings) == (1, sound, [])
+        ledger.learn_sound({}, gone=sound)
+        assert ledger.sound() == {}
+
+
 def test_the_schema_is_made_once(cache_dir: Path) -> None:
     """Two that open a new ledger at the same moment find one schema: the second waits, and makes nothing."""
     (cache_dir / FOLDER).mkdir(parents=True)
@@ -102,4 +118,4 @@ def test_the_schema_is_made_once(cache_dir: Path) -> None:
             ledger_schema.prepare(second)
         tables = {name for (name,) in first.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert first.execute("PRAGMA user_version").fetchone() == (ledger_schema.SCHEMA_VERSION,)
-    assert tables == {"resolution", "body", "refusal", "entry", "url", "use", "run"}
+    assert tables == {"resolution", "body", "refusal", "entry", "url", "use", "run", "sound"}

@@ -10,6 +10,7 @@
         HashMismatchError  a body had another hash than the requirements or the index state
       FetchError       one artifact could not be had
       FormatError      bytes in the cache that are not what pip writes
+        ExcessError        an archive that unpacks beyond all measure
 
 The command line catches WheelwarmError once, prints it on standard error and exits with 3.
 """
@@ -86,3 +87,9 @@ class FormatError(WheelwarmError):
     """Bytes in the cache that are not what pip writes there."""
 
     code = "format"
+
+
+class ExcessError(FormatError):
+    """An archive that unpacks beyond all measure."""
+
+    code = "excess"

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from wheelwarm.cache.format import key, normalise
 from wheelwarm.errors import InputError
 from wheelwarm.ledger_schema import SCHEMA_VERSION, prepare
-from wheelwarm.model import Artifact, Contents, Kind, Problem, Resolution, Run, Source, Summary
+from wheelwarm.model import Artifact, Contents, Kind, Problem, Resolution, Run, Sound, Source, Summary
 
 __all__ = ["BUSY_SECONDS", "FILE", "FOLDER", "SCHEMA_VERSION", "Ledger", "dump", "load"]
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from wheelwarm.cache.inventory import File
 
 _T = TypeVar("_T")
 _TEXTS = {str, type(None)}
@@ -111,6 +113,10 @@ class Ledger:
         """Keep the sha256 of a file; written when the ledger closes."""
         self._bodies[self._relative(path)] = (stat.st_size, stat.st_mtime_ns, stat.st_ino, sha256)
 
+    def learn_digest_of(self, file: File, sha256: str) -> None:
+        """Keep the same of a file that a walk has found."""
+        self._bodies[file.path] = (file.size, file.mtime_ns, file.inode, sha256)
+
     def refusal_of(self, url: str) -> str | None:
         """Return why the server's last response for this URL may not be stored; None if it may, or is not known."""
         rows = self._all("SELECT reason FROM refusal WHERE url = ?", (url,))
@@ -138,6 +144,17 @@ class Ledger:
             "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [row for row in rows if _is_text(row)],
         )
+
+    def sound(self) -> dict[str, Sound]:
+        """Return what `verify` found sound, by the path of an item's first file."""
+        rows = self._all("SELECT path, mark, sha256, authentic FROM sound", ())
+        return {str(path): Sound(str(mark), str(sha256), bool(authentic)) for path, mark, sha256, authentic in rows}
+
+    def learn_sound(self, learnt: Mapping[str, Sound], *, gone: Iterable[str] = ()) -> None:
+        """Keep what was found sound, and forget what is gone or no longer is."""
+        self._write("DELETE FROM sound WHERE path = ?", [(path,) for path in gone])
+        rows = [(path, one.mark, one.sha256, one.authentic) for path, one in learnt.items()]
+        self._write("INSERT OR REPLACE INTO sound VALUES (?, ?, ?, ?)", [row for row in rows if _is_text(row)])
 
     def urls(self) -> dict[str, Artifact]:
         """Return every URL that a run of ours has seen, by its cache key; of an index page the version is empty."""

@@ -16,9 +16,10 @@ from wheelwarm.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # History: 1 resolutions, checked bodies, refusals.
 #          2 what each entry is, known URLs, last use, runs.
+#          3 what was found whole.
 _VERSION_1 = """
 -- What pip made of an input, the last time: one row for each input and target.
 CREATE TABLE resolution (
@@ -89,6 +90,15 @@ CREATE TABLE run (
     seconds     REAL    NOT NULL
 );
 """
+_VERSION_3 = """
+-- Entries and built wheels that verify found sound, with what tells that their files are still the same.
+CREATE TABLE sound (
+    path      TEXT    NOT NULL PRIMARY KEY,  -- as in entry
+    mark      TEXT    NOT NULL,              -- inventory.Item.mark
+    sha256    TEXT    NOT NULL,              -- the body's, computed
+    authentic INTEGER NOT NULL               -- 0 or 1: whether that hash was stated elsewhere
+) WITHOUT ROWID;
+"""
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -105,9 +115,12 @@ def prepare(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(f"schema version {version}")
     if version < 1:
         _execute(connection, _VERSION_1)
-    if version < SCHEMA_VERSION:
+    if version < 2:
         _execute(connection, _VERSION_2)
         connection.executemany("INSERT OR REPLACE INTO url VALUES (?, ?, ?, ?, ?, ?, ?)", _urls(connection))
+    if version < 3:
+        _execute(connection, _VERSION_3)
+    if version < SCHEMA_VERSION:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
 

@@ -251,6 +251,15 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """What `verify` saw of an item that was sound: its mark then, the body's sha256, whether somebody states that."""
+
+    mark: str
+    sha256: str
+    authentic: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """How many artifacts had each outcome."""
 

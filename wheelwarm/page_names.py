@@ -13,7 +13,7 @@ from wheelwarm import index_page, urls
 from wheelwarm.cache import contents
 from wheelwarm.cache.format import among, key
 from wheelwarm.cache.identify import PAGE_LIMIT, project_name
-from wheelwarm.errors import FormatError, InputError
+from wheelwarm.errors import ExcessError, FormatError, InputError
 from wheelwarm.model import Contents, Kind, Source
 
 if TYPE_CHECKING:
@@ -171,16 +171,16 @@ def laid_over(
 
 
 def parse(body: bytes, content_type: str, url: str, *, wanted: Callable[[str], object]) -> IndexPage:
-    """Read a decoded page; FormatError for none, and for one that would cost far more than any index's."""
+    """Read a decoded page; FormatError for none, ExcessError for one that would cost far more than any index's."""
     if body.count(b",") + body.count(b"[") + body.count(b"{") > _ELEMENTS_LIMIT:
-        raise FormatError("an index page with too many elements")
+        raise ExcessError("an index page with too many elements")
     if len(body) > _HTML_LIMIT and not content_type.startswith(index_page.JSON):
-        raise FormatError("an index page that is too long")
+        raise ExcessError("an index page that is too long")
     return index_page.parse(body, content_type, url, wanted=wanted)
 
 
 def decode(body: bytes, content_encoding: str) -> bytes:
-    """Undo gzip or deflate (RFC 9110, 8.4.1). Raises FormatError where it breaks, or grows beyond PAGE_LIMIT."""
+    """Undo gzip or deflate (RFC 9110, 8.4.1). Raises FormatError where it breaks, ExcessError beyond PAGE_LIMIT."""
     wbits = {"gzip": 31, "x-gzip": 31, "deflate": 15}.get(content_encoding.strip().lower())
     if wbits is None:
         return body
@@ -190,5 +190,7 @@ def decode(body: bytes, content_encoding: str) -> bytes:
     except zlib.error as exc:
         raise FormatError("an index page that cannot be inflated") from exc
     if inflate.unconsumed_tail:
-        raise FormatError("an index page that inflates beyond all measure")
+        raise ExcessError("an index page that inflates beyond all measure")
+    if not inflate.eof:
+        raise FormatError("an index page that ends too early")
     return decoded

@@ -33,7 +33,8 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 # How far from an archive's end its end record is looked for: in what mostly holds the directory too, then in all that
 # the longest comment leaves.
 _TAILS = (1 << 14, _END.size + 0xFFFF)
-_STORED, _DEFLATED = 0, 8
+STORED, DEFLATED = 0, 8
+"""How a zip member is kept: what nearly all are; `zipfile`, and so pip, knows two more."""
 _ENCRYPTED = 1
 _IN_ZIP64 = 0xFFFFFFFF
 _ZIP64_EXTRA = 1
@@ -68,6 +69,11 @@ class Window:
         self._kept_from, self._kept = offset, self.read(offset, count)
         return self._kept
 
+    def ahead(self, offset: int, count: int, span: int) -> None:
+        """Keep `span` bytes from `offset`, for reads one after the other, unless `count` of them are kept already."""
+        if not 0 <= offset - self._kept_from <= len(self._kept) - count:
+            self.keep(offset, span)
+
     def unpack(self, form: struct.Struct, offset: int, signature: bytes) -> tuple[int, ...]:
         """Read a record and return its fields without the signature. Raises FormatError unless it is there."""
         record = self.read(offset, form.size) if offset >= 0 else b""
@@ -78,12 +84,20 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZipMember:
-    """One file of a zip archive; `compressed` is its size in the archive, `offset` that of its local header."""
+    """One file of a zip archive, as the directory tells; sizes are in bytes, `offset` is that of its local header."""
 
     name: bytes
+    flags: int
     method: int
+    crc: int
     compressed: int
+    size: int
     offset: int
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether a password is needed, which no pip asks for."""
+        return bool(self.flags & _ENCRYPTED)
 
 
 def zip_members(window: Window, *, suffixes: tuple[bytes, ...] = (b"",)) -> Iterator[ZipMember]:
@@ -91,9 +105,7 @@ def zip_members(window: Window, *, suffixes: tuple[bytes, ...] = (b"",)) -> Iter
 
     Raises FormatError for a broken archive.
     """
-    count, size, offset = _end_of(window)
-    if count > ENTRIES_LIMIT or size > DIRECTORY_LIMIT or size < count * _CENTRAL.size or offset + size > window.size:
-        raise FormatError("a zip archive with an impossible directory")
+    count, size, offset = zip_directory(window)
     directory = window.read(offset, size)
     position = 0
     for _ in range(count):
@@ -101,6 +113,23 @@ def zip_members(window: Window, *, suffixes: tuple[bytes, ...] = (b"",)) -> Iter
         if name.endswith(suffixes):
             yield _member_at(directory, position, name)
         position = end
+
+
+def zip_directory(window: Window) -> tuple[int, int, int]:
+    """Return the central directory's number of members, its size and offset in bytes; FormatError if it cannot be."""
+    count, size, offset = _end_of(window)
+    if count > ENTRIES_LIMIT or size > DIRECTORY_LIMIT or size < count * _CENTRAL.size or offset + size > window.size:
+        raise FormatError("a zip archive with an impossible directory")
+    return count, size, offset
+
+
+def zip_content(window: Window, member: ZipMember) -> int:
+    """Return the offset of a member's data. Raises FormatError unless its local header names the same member."""
+    fields = window.unpack(_LOCAL, member.offset, b"PK\3\4")
+    name_at = member.offset + _LOCAL.size
+    if window.read(name_at, fields[-2]) != member.name:
+        raise FormatError("a zip member under two names")
+    return name_at + fields[-2] + fields[-1]
 
 
 def read_zip_member(window: Window, member: ZipMember, *, limit: int) -> bytes:
@@ -111,9 +140,9 @@ def read_zip_member(window: Window, member: ZipMember, *, limit: int) -> bytes:
     fields = window.unpack(_LOCAL, member.offset, b"PK\3\4")
     start = member.offset + _LOCAL.size + fields[-2] + fields[-1]
     data = window.read(start, min(member.compressed, limit))
-    if fields[1] & _ENCRYPTED or member.method not in (_STORED, _DEFLATED):
+    if fields[1] & _ENCRYPTED or member.method not in (STORED, DEFLATED):
         raise FormatError("a zip member that is encrypted, or compressed in an unusual way")
-    return data if member.method == _STORED else _decompress(zlib.decompressobj(-15), data, limit)
+    return data if member.method == STORED else _decompress(zlib.decompressobj(-15), data, limit)
 
 
 class Inflated:
@@ -173,6 +202,16 @@ def tar_name(block: bytes) -> bytes | None:
     return prefix + b"/" + name if prefix else name
 
 
+def tar_size(block: bytes) -> int:
+    """Return the size in bytes that a tar header states: octal, or GNU's binary. FormatError for a negative one."""
+    field = block[124:136]
+    if field[0] & 0x80 == 0:
+        return _number(field)
+    if field[0] != 0x80:
+        raise FormatError("a tar member of a negative size")
+    return int.from_bytes(field[1:], "big")
+
+
 def tar_members(
     stream: Inflated, first: bytes, *, wanted: Callable[[bytes], object], limit: int
 ) -> Iterator[tuple[bytes, bytes]]:
@@ -220,17 +259,20 @@ def _name_at(directory: bytes, position: int) -> tuple[bytes, int]:
 
 def _member_at(directory: bytes, position: int, name: bytes) -> ZipMember:
     fields = _CENTRAL.unpack_from(directory, position)
-    compressed, uncompressed = fields[8:10]
-    offset = fields[-1]
-    if offset == _IN_ZIP64:
-        maxed = (compressed, uncompressed).count(_IN_ZIP64)
-        extra_at = position + _CENTRAL.size + fields[10]
-        offset = _zip64_value(directory[extra_at : extra_at + fields[11]], maxed)
-    return ZipMember(name=name, method=fields[4], compressed=compressed, offset=offset)
+    extra_at = position + _CENTRAL.size + fields[10]
+    extra = directory[extra_at : extra_at + fields[11]]
+    # In the order of the ZIP64 extra field, which holds those alone that do not fit (APPNOTE 4.5.3).
+    numbers = [fields[9], fields[8], fields[-1]]
+    for place, at in enumerate(at for at, number in enumerate(numbers) if number == _IN_ZIP64):
+        numbers[at] = _zip64_value(extra, place)
+    size, compressed, offset = numbers
+    return ZipMember(
+        name=name, flags=fields[3], method=fields[4], crc=fields[7], compressed=compressed, size=size, offset=offset
+    )
 
 
 def _zip64_value(extra: bytes, index: int) -> int:
-    """Return a number of the ZIP64 extra field, which holds only those that do not fit elsewhere (APPNOTE 4.5.3)."""
+    """Return a number of the ZIP64 extra field. Raises FormatError if it is not there."""
     position = 0
     for _ in range(_EXTRA_FIELDS_LIMIT):
         kind, length = (int.from_bytes(extra[position + at : position + at + 2], "little") for at in (0, 2))
@@ -238,7 +280,7 @@ def _zip64_value(extra: bytes, index: int) -> int:
             value_at = position + 4 + 8 * index
             return int.from_bytes(extra[value_at : value_at + 8], "little")
         position += 4 + length
-    raise FormatError("a zip member without a place")
+    raise FormatError("a zip member without a place or a size")
 
 
 def _decompress(inflate: zlib._Decompress, data: bytes, limit: int) -> bytes:

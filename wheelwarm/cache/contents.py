@@ -38,7 +38,7 @@ def outline(root: Path, item: Item) -> tuple[Contents, bool]:
         return Contents(), False
     path = f"{root}/{item.path}"
     try:
-        stored, _, size = _stored(path, item)
+        stored, _, size = stored_response(path, item)
     except (OSError, FormatError):
         return Contents(problem=_problem(path)), False
     if not os.access(f"{root}/{item.files[-1].path}", os.R_OK):
@@ -64,7 +64,7 @@ def read(root: Path, item: Item, *, limit: int) -> tuple[Mapping[str, str], byte
     """
     if item.form is not Form.ENTRY:
         raise FormatError("no entry with both its halves")
-    stored, offset, size = _stored(f"{root}/{item.path}", item)
+    stored, offset, size = stored_response(f"{root}/{item.path}", item)
     if not 0 < size <= limit:
         raise FormatError(f"a body of {size} bytes")
     with entries.open_quietly(f"{root}/{item.files[-1].path}") as file:
@@ -124,7 +124,7 @@ def _body_alone(path: str, size: int) -> Contents:
 
 def _entry(path: str, item: Item) -> Contents:
     try:
-        stored, offset, size = _stored(path, item)
+        stored, offset, size = stored_response(path, item)
         headers = freshness.lowered(stored.headers)
         body = path if item.section is Section.HTTP else path + BODY_SUFFIX
         identity = _identify(body, offset, size, headers.get("content-encoding", ""))
@@ -133,8 +133,11 @@ def _entry(path: str, item: Item) -> Contents:
     return _contents(identity, stored.status, headers, size)
 
 
-def _stored(path: str, item: Item) -> tuple[StoredResponse, int, int]:
-    """Read an entry by what the walk has found: regular files, in folders that are no links, the body of this size."""
+def stored_response(path: str, item: Item) -> tuple[StoredResponse, int, int]:
+    """Read an entry by what the walk has found: regular files, in folders that are no links, the body of this size.
+
+    Returns the response without a body, and the body's offset and size in bytes. Raises OSError or FormatError.
+    """
     if item.section is Section.HTTP:
         return entries.read_embedded(path)
     return entries.read_metadata(path), 0, item.files[-1].size

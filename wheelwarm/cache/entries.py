@@ -131,7 +131,7 @@ def read(file: BinaryIO, size: int) -> Iterator[bytes]:
         yield chunk
 
 
-def open_quietly(path: Path | str) -> BinaryIO:
+def open_quietly(path: Path | str) -> FileIO:
     """Open a regular file; neither a link nor a pipe that took its place meanwhile is followed or waited for.
 
     Where the system allows it (Linux, for one's own files) reading leaves no access time: a look is no use.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wheelwarm import __version__
-from wheelwarm.cli import looking, warming
+from wheelwarm.cli import looking, verifying, warming
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -31,6 +31,7 @@ app.command()(warming.check)
 app.command()(looking.stats)
 app.command("list")(looking.list_)
 app.command()(looking.remove)
+app.command()(verifying.verify)
 
 
 def print_version(wanted: bool) -> None:

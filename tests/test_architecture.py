@@ -33,10 +33,11 @@ LAYERS = (
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text", "dependency_groups", "index_options"},
     {"fetcher"},
+    {"reach"},
     {"network", "target", "ledger", "ledger_schema", "removal"},
     {"cache"},
     {"index_page", "pip_errors", "elsewhere"},
-    {"urls", "pip_traits", "redaction"},
+    {"urls", "pip_traits", "redaction", "surroundings"},
     {"model"},
     {"errors", "_probe", ""},
 )

@@ -9,6 +9,7 @@
       ResolveError     pip could not turn the requirements into artifacts
         HashMismatchError  a body had another hash than the requirements or the index state
       FetchError       one artifact could not be had
+      OfflineError     no server of any index can be reached
       FormatError      bytes in the cache that are not what pip writes
         ExcessError        an archive that unpacks beyond all measure
 
@@ -81,6 +82,12 @@ class FetchError(WheelwarmError):
     def __init__(self, message: str, *, hint: str = "", pip_may: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.pip_may = pip_may
+
+
+class OfflineError(WheelwarmError):
+    """No server that the run depends on can be reached; with `--offline-ok` that is a note and no failure."""
+
+    code = "offline"
 
 
 class FormatError(WheelwarmError):

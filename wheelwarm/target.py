@@ -18,6 +18,7 @@ from wheelwarm.elsewhere import Elsewhere
 from wheelwarm.errors import CacheError, TargetError
 from wheelwarm.pip_traits import PipTraits, traits
 from wheelwarm.redaction import redact
+from wheelwarm.surroundings import made_for_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -216,7 +217,8 @@ def default_pythons(environ: Mapping[str, str], cwd: Path) -> Iterator[Path]:
     for name in ("python3", "python"):
         if found := shutil.which(name, path=environ.get("PATH")):
             yield Path(found)
-    yield Path(sys.executable)
+    if not made_for_hooks(Path(sys.prefix)):
+        yield Path(sys.executable)
 
 
 def interpreter_of(path: Path) -> Path:

@@ -119,6 +119,11 @@ def isolated_environ(environ: Mapping[str, str], *, home: Path) -> dict[str, str
     }
 
 
+def machine_environ() -> dict[str, str]:
+    """Return the machine's own variables, for what must reach the network by the machine's settings."""
+    return dict(_MACHINE)
+
+
 def pip_environment(base: Path, version: str | None, python: Path = Path(sys.executable)) -> PipEnvironment:
     """Make a virtual environment of `python` below `base`, with that pip or, for None, with none.
 

@@ -7,13 +7,17 @@ command that needs them, so that the others start quickly.
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wheelwarm import __version__
 from wheelwarm.cli import looking, verifying, warming
+from wheelwarm.surroundings import leave_hook
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -48,6 +52,7 @@ def root(
     ] = False,
 ) -> None:
     """Fill, explain, trim and repair pip's own cache."""
+    leave_hook(os.environ, Path(sys.prefix))
 
 
 def end_by_signal(number: int, _frame: FrameType | None) -> None:

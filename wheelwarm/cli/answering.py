@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from wheelwarm.errors import WheelwarmError
+from wheelwarm.errors import OfflineError, WheelwarmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,15 +20,19 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def answering(command: str, *, as_json: bool) -> Iterator[None]:
-    """Turn what a command raises into a message and an exit code."""
+def answering(command: str, *, as_json: bool, offline_ok: bool = False) -> Iterator[None]:
+    """Turn what a command raises into a message and an exit code; with `offline_ok`, no network is exit code 0."""
     try:
         yield
     except WheelwarmError as error:
         from wheelwarm import render
 
+        passes = offline_ok and isinstance(error, OfflineError)
         if as_json:
-            render.print_json(command, "error", {}, [render.error_data(error)])
+            render.print_json(command, "partial" if passes else "error", {}, [render.error_data(error)])
+        if passes:
+            render.print_note(error)
+            raise typer.Exit(0) from None
         render.print_error(error)
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:

@@ -36,6 +36,10 @@ def prefetch(
     ] = "verified",
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Connections at once.")] = 8,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; fetch and build nothing.")] = False,
+    offline_ok: Annotated[
+        bool,
+        typer.Option("--offline-ok/--strict", help="Whether no network is a note (exit code 0) or an error."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make every artifact that pip will ask for a hit in pip's cache.
@@ -43,12 +47,13 @@ def prefetch(
     Nothing is installed. Sdists are built, which runs their code; --only-binary :all: takes wheels only.
     Exit code 1 when something is neither a hit nor local at the end.
     """
-    with answering("prefetch", as_json=as_json):
+    with answering("prefetch", as_json=as_json, offline_ok=offline_ok):
         from wheelwarm.company import Company
         from wheelwarm.filling import Seed
         from wheelwarm.parts import for_each
         from wheelwarm.prefetch import Options
         from wheelwarm.prefetch import prefetch as operate
+        from wheelwarm.reach import reach_of
         from wheelwarm.render import artifacts
         from wheelwarm.render.progress import observer
 
@@ -59,18 +64,20 @@ def prefetch(
         with observer() as watcher:
             watcher.phase("asking pip about itself")
             targets = probe()
-            parts = for_each(
-                targets,
-                functools.partial(
-                    operate,
-                    wanted,
-                    options=Options(seed=Seed(seed), dry_run=dry_run, jobs=jobs),
-                    environ=environ,
-                    observer=watcher,
-                    company=Company.of(targets),
-                ),
+            reach = reach_of(wanted, targets if offline_ok else (), environ)
+            warm = functools.partial(
+                operate,
+                wanted,
+                options=Options(seed=Seed(seed), dry_run=dry_run, jobs=jobs),
+                environ=environ,
+                observer=watcher,
+                company=Company.of(targets),
             )
-        done = dry_run or all(part.report and part.report.complete for part in parts)
+            with reach.required():
+                parts = for_each(targets, warm)
+                done = dry_run or all(part.report and part.report.complete for part in parts)
+                if not done:
+                    reach.check()
         _answer("prefetch", parts, artifacts.prefetch_table, artifacts.prefetch_data, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)
 

@@ -57,6 +57,11 @@ def print_error(error: WheelwarmError) -> None:
         console.print(Text.assemble(("hint: ", "bold"), plain(redact(error.hint))))
 
 
+def print_note(error: WheelwarmError) -> None:
+    """Print what kept us from working, where that is no failure."""
+    stderr().print(Text.assemble(("note: ", "bold"), plain(redact(f"{error.message} {error.hint}"))))
+
+
 def print_warnings(warnings: Iterable[str]) -> None:
     """Print warnings on standard error."""
     for warning in warnings:

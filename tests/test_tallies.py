@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.tags import parse_tag
 
 from tests.test_selection import holding
 from wheelwarm.model import Kind
-from wheelwarm.tallies import DAY, ProjectTally, Span, Tally, platform_of, projects, python_of, span, tallies
+from wheelwarm.tallies import DAY, ProjectTally, Span, Tally, cells, margin, platform_of, projects, python_of, span
+
+if TYPE_CHECKING:
+    from wheelwarm.naming import Holding
+
+NOW = 1_800_000_000
 
 
 def tags(text: str) -> list[str]:
@@ -69,10 +79,36 @@ def test_projects_are_counted() -> None:
     ]
 
 
-def test_groups_add_up() -> None:
-    """Every holding is in just one group."""
-    many = [holding("a", str(number), size=number) for number in range(10)]
-    groups = tallies(many, lambda one: one.item.bytes % 3)
+HOLDINGS = st.builds(
+    holding,
+    st.sampled_from(["a", "b", None]),
+    kind=st.sampled_from(Kind),
+    size=st.integers(0, 10**6),
+    stored=st.integers(0, NOW),
+    used=st.floats(0, NOW),
+)
 
-    assert sum(tally.entries for tally in groups.values()) == Tally.of(many).entries == 10
-    assert sum(tally.bytes for tally in groups.values()) == Tally.of(many).bytes == 45
+
+@given(st.lists(HOLDINGS, max_size=20))
+def test_every_margin_adds_up(holdings: list[Holding]) -> None:
+    """Each holding is in just one group of each margin that applies to it, whatever else it is."""
+    counted = cells(holdings, now=float(NOW))
+    kinds = margin(counted, lambda cell: cell.kind)
+    ages = margin(counted, lambda cell: cell.age)
+
+    assert Tally.sum(counted.values()) == Tally.sum(kinds.values()) == Tally.of(holdings)
+    for kind, tally in kinds.items():
+        assert tally == Tally.of(one for one in holdings if one.contents.kind is kind)
+    for age, tally in ages.items():
+        assert tally == Tally.of(one for one in holdings if one.is_artifact and span(NOW - one.stored) is age)
+    assert Tally.sum(ages.values()) == Tally.of(one for one in holdings if one.is_artifact)
+
+
+def test_wheels_alone_have_a_python() -> None:
+    """Other kinds, and a wheel whose tags nobody knows, are in no group of Pythons and platforms."""
+    known = holding("a", "1.0")
+    wheel = replace(known, contents=replace(known.contents, tags=("py3-none-any",)))
+    counted = cells([wheel, known, holding("a", kind=Kind.SDIST), holding("a", kind=Kind.OTHER)], now=float(NOW))
+
+    assert margin(counted, lambda cell: cell.python) == {"py3": Tally.of([wheel])}
+    assert margin(counted, lambda cell: cell.platform) == {"any": Tally.of([wheel])}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from packaging.utils import canonicalize_name
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _TEXTS = {str, type(None)}
+# Look-ups, since calling an enumeration costs ten times as much, and a large cache has very many rows.
+_KINDS = {kind.value: kind for kind in Kind}
+_SOURCES = {None: None} | {source.value: source for source in Source}
+_PROBLEMS = {None: None} | {problem.value: problem for problem in Problem}
 
 FOLDER = "wheelwarm"
 FILE = "ledger.sqlite3"
@@ -131,7 +136,7 @@ class Ledger:
 
     def contents(self) -> dict[str, tuple[str, Contents]]:
         """Return what is remembered of each entry and built wheel, by its path: its mark then, and what it was."""
-        rows = self._all("SELECT * FROM entry", ())
+        rows = self._each("SELECT * FROM entry")
         return {path: (mark, what) for path, mark, what in self._read(rows, _contents)}
 
     def learn_contents(self, learnt: Iterable[tuple[str, str, Contents]], *, gone: Iterable[str] = ()) -> None:
@@ -158,7 +163,7 @@ class Ledger:
 
     def urls(self) -> dict[str, Artifact]:
         """Return every URL that a run of ours has seen, by its cache key; of an index page the version is empty."""
-        return dict(self._read(self._all("SELECT * FROM url", ()), _known_url))
+        return dict(self._read(self._each("SELECT * FROM url"), _known_url))
 
     def learn_urls(self, artifacts: Iterable[Artifact]) -> None:
         """Keep what stands behind URLs, by their cache keys; those that have none are passed over."""
@@ -167,7 +172,7 @@ class Ledger:
 
     def uses(self) -> dict[str, float]:
         """Return when a run of ours last found that pip will ask for an entry, by its path."""
-        return {str(path): float(used) for path, used in self._all("SELECT path, used FROM use", ())}
+        return {str(path): float(used) for path, used in self._each("SELECT path, used FROM use")}
 
     def note_use(self, paths: Iterable[Path], used: float) -> None:
         """Keep that pip will ask for these; a path is that of an entry's first file, or of a built wheel."""
@@ -176,7 +181,7 @@ class Ledger:
 
     def runs(self) -> list[Run]:
         """Return every run kept, the oldest first."""
-        return list(self._read(self._all("SELECT * FROM run ORDER BY started", ()), _run))
+        return list(self._read(self._each("SELECT * FROM run ORDER BY started"), _run))
 
     def record_run(self, run: Run) -> None:
         """Keep what a run found."""
@@ -191,7 +196,7 @@ class Ledger:
         for row in rows:
             try:
                 yield read(*row)
-            except (ValueError, TypeError, AttributeError):
+            except (ValueError, TypeError, AttributeError, KeyError):
                 unreadable += 1
         if unreadable:
             self.warnings.append(f"The ledger {self.path} has rows that cannot be read: {unreadable}.")
@@ -235,13 +240,16 @@ class Ledger:
             return None
 
     def _all(self, query: str, values: Sequence[object]) -> list[Any]:
+        return list(self._each(query, values))
+
+    def _each(self, query: str, values: Sequence[object] = ()) -> Iterator[Any]:
+        """Yield rows one by one, so that there are never all the rows of a large table beside what is made of them."""
         if self._connection is None:
-            return []
+            return
         try:
-            return self._connection.execute(query, values).fetchall()
+            yield from self._connection.execute(query, values)
         except sqlite3.Error as exc:
             self.warnings.append(f"The ledger {self.path} cannot be read: {exc}.")
-            return []
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """One short transaction; a failure becomes a warning."""
@@ -301,21 +309,27 @@ def _contents(path: str, mark: str, *row: Any) -> tuple[str, str, Contents]:
     sha256, yanked, source, problem, expires, validator = states
     _check_texts(path, mark, name, version, filename, tags, requires_python, sha256, origin)
     contents = Contents(
-        kind=Kind(kind),
+        kind=_KINDS[kind],
         name=name,
         version=version,
         filename=filename,
-        tags=tuple(tags.split()),
+        tags=_split(tags),
         requires_python=requires_python,
         sha256=sha256,
         yanked=bool(yanked),
-        source=Source(source) if source else None,
-        problem=Problem(problem) if problem else None,
+        source=_SOURCES[source],
+        problem=_PROBLEMS[problem],
         expires=None if expires is None else float(expires),
         validator=bool(validator),
         origin=origin,
     )
     return path, mark, contents
+
+
+@lru_cache(maxsize=1024)
+def _split(tags: str) -> tuple[str, ...]:
+    """Split the tags of a wheel; thousands of wheels share one tuple."""
+    return tuple(tags.split())
 
 
 def _is_text(row: Sequence[object]) -> bool:

@@ -9,6 +9,7 @@ import tempfile
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ class Holding:
     @property
     def stored(self) -> float:
         """When the oldest of its files was written, in seconds since the epoch, UTC: a 304 renews the metadata only."""
-        return min(file.mtime_ns for file in self.item.files) / 1e9
+        return min([file.mtime_ns for file in self.item.files]) / 1e9
 
     @property
     def is_artifact(self) -> bool:
@@ -108,7 +109,8 @@ def look(root: Path, ledger: Ledger, *, observer: Observer) -> Holdings:
 def _hold(items: Iterable[Item], known: Mapping[str, Contents], uses: Mapping[str, float]) -> Iterator[Holding]:
     nothing = Contents()
     for item in items:
-        yield Holding(item, known.get(item.path, nothing), max(item.mtime, uses.get(item.path, 0.0)))
+        path = item.path
+        yield Holding(item, known.get(path, nothing), max(item.mtime, uses.get(path, 0.0)))
 
 
 class Namer:
@@ -124,11 +126,15 @@ class Namer:
         self._known = known
         self._read: set[str] = set()
         self._odd: dict[str, Listed] = {}
-        # The same key may stand in both HTTP sections.
-        self._paths: dict[str, list[str]] = defaultdict(list)
-        for path, item in items.items():
+
+    @cached_property
+    def _paths(self) -> dict[str, list[str]]:
+        """The paths by key, as long as no page has listed it; the same key may stand in both HTTP sections."""
+        paths: dict[str, list[str]] = defaultdict(list)
+        for path, item in self._items.items():
             if has_key(item):
-                self._paths[key_of(item)].append(path)
+                paths[key_of(item)].append(path)
+        return paths
 
     def name(self, changed: set[str], suspects: Iterable[str]) -> None:
         """Name what is new (or has changed) by all pages, and everything by pages that are new.
@@ -140,8 +146,10 @@ class Namer:
             if self._known[path].name is None:
                 self._open(path)
         self._read_pages(path for path in changed - self._read if self._known[path].kind is Kind.INDEX_PAGE)
-        self._name_by_older_pages(changed)
-        self._name_by_urls()
+        if changed:
+            self._name_by_older_pages(changed)
+        if self._reader.known:
+            self._name_by_urls()
 
     def _read_pages(self, paths: Iterable[str]) -> None:
         """Read new pages, and name whatever has the key of one of their links."""

@@ -15,7 +15,7 @@ from wheelwarm.model import Kind, Layout
 from wheelwarm.naming import Holdings, look, opened
 from wheelwarm.reclaim import Cause
 from wheelwarm.selection import Pattern, Sort, choose
-from wheelwarm.tallies import ProjectTally, Span, Tally, grouped, platform_of, projects, python_of, span, tallies
+from wheelwarm.tallies import ProjectTally, Span, Tally, cells, grouped, margin, projects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from wheelwarm.naming import Holding
     from wheelwarm.reclaim import Reader
 
-_WHEELS = (Kind.WHEEL, Kind.BUILT_WHEEL)
-_ARTIFACTS = (*_WHEELS, Kind.SDIST)
+_ARTIFACTS = (Kind.WHEEL, Kind.BUILT_WHEEL, Kind.SDIST)
 _EXPECTED = (Form.SELFCHECK, Form.OWN)
 
 
@@ -105,20 +104,19 @@ def listing(
 def _report(holdings: Holdings, reader: Reader, duplicates: Duplicates, ledger: Ledger) -> StatsReport:
     now, stock = time.time(), holdings.inventory
     could_go = list(reclaim.causes(holdings.all, reader=reader, now=now))
-    wheels = [holding for holding in holdings.all if holding.contents.kind in _WHEELS and holding.contents.tags]
-    named = [holding for holding in holdings.all if holding.is_artifact]
+    counted = cells(holdings.all, now=now)
     return StatsReport(
         cache_dir=stock.root,
         holdings=tuple(holdings.all),
-        total=Tally.of(holdings.all),
+        total=Tally.sum(counted.values()),
         folders=Tally(stock.folders, 0, stock.folder_bytes, stock.folder_allocated),
-        sections=dict.fromkeys(Section, Tally()) | tallies(holdings.all, lambda one: one.item.section),
-        kinds=dict.fromkeys(Kind, Tally()) | tallies(holdings.all, lambda one: one.contents.kind),
+        sections=dict.fromkeys(Section, Tally()) | margin(counted, lambda cell: cell.section),
+        kinds=dict.fromkeys(Kind, Tally()) | margin(counted, lambda cell: cell.kind),
         projects=tuple(projects(holdings.all)),
-        last_used=dict.fromkeys(Span, Tally()) | tallies(named, lambda one: span(now - one.last_used)),
-        ages=dict.fromkeys(Span, Tally()) | tallies(named, lambda one: span(now - one.stored)),
-        pythons=tallies(wheels, lambda one: python_of(one.contents.tags)),
-        platforms=tallies(wheels, lambda one: platform_of(one.contents.tags)),
+        last_used=dict.fromkeys(Span, Tally()) | margin(counted, lambda cell: cell.last_used),
+        ages=dict.fromkeys(Span, Tally()) | margin(counted, lambda cell: cell.age),
+        pythons=margin(counted, lambda cell: cell.python),
+        platforms=margin(counted, lambda cell: cell.platform),
         duplicates=duplicates,
         unidentified=tuple(one for one in holdings.all if one.oddity and one.item.form not in _EXPECTED),
         unreadable_folders=stock.unreadable,

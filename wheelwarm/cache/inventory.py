@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from wheelwarm.cache.entries import FAN_OUT
-from wheelwarm.cache.format import is_key
 from wheelwarm.cache.wheels import ORIGIN
 from wheelwarm.cache.wheels import SECTION as WHEELS
 
@@ -39,8 +37,9 @@ class Section(StrEnum):
     OTHER = "other"
 
 
-_SECTIONS = frozenset(section.value for section in Section)
-_HTTP_SECTIONS = (Section.HTTP_V2.value, Section.HTTP.value)
+_SECTIONS = {section.value: section for section in Section}
+_DIGIT = "[0-9a-f]"
+_IN_PLACE = re.compile(rf"(?:http|http-v2){f'/({_DIGIT})' * 5}/\1\2\3\4\5{_DIGIT}{{51}}")  # as format.entry_path says
 
 
 class Form(StrEnum):
@@ -140,10 +139,12 @@ class Inventory:
 def take(root: Path) -> Inventory:
     """Walk a cache directory. What vanishes meanwhile is left out; no link is followed but `root` itself."""
     walk = _Walk(root)
-    items = tuple(item for folder, files in walk for item in classify(folder, files))
+    items: list[Item] = []
+    for folder, files in walk:
+        items += classify(folder, files)
     return Inventory(
         root=root,
-        items=items,
+        items=tuple(items),
         folders=walk.folders,
         folder_bytes=walk.folder_bytes,
         folder_allocated=walk.folder_allocated,
@@ -151,43 +152,34 @@ def take(root: Path) -> Inventory:
     )
 
 
-def classify(folder: str, files: Sequence[File]) -> Iterator[Item]:
-    """Yield the items that the files of one folder make; `folder` is its path below the cache directory. Pure."""
-    top = folder.partition("/")[0]
+def classify(folder: str, files: Sequence[File]) -> list[Item]:
+    """Return the items that the files of one folder make; `folder` is its path below the cache directory. Pure."""
+    section = _SECTIONS.get(folder.partition("/")[0], Section.OTHER)
     plain = [file for file in files if file.is_regular]
     if len(plain) < len(files):
-        section = _section(top)
-        yield from (Item(Form.FOREIGN, section, (file,)) for file in files if not file.is_regular)
-    if top in _HTTP_SECTIONS:
-        yield from _http_items(folder, plain, Section(top))
-    elif top == WHEELS:
-        yield from _wheel_items(folder, plain)
-    else:
-        yield from (Item(_other_form(folder, file), Section.OTHER, (file,)) for file in plain)
+        odd = [Item(Form.FOREIGN, section, (file,)) for file in files if not file.is_regular]
+        return [*odd, *classify(folder, plain)]
+    if section is Section.WHEELS:
+        return list(_wheel_items(folder, plain))
+    if section is Section.OTHER:
+        return [Item(_other_form(folder, file), section, (file,)) for file in plain]
+    return list(_http_items(plain, section))
 
 
-def _section(top: str) -> Section:
-    return Section(top) if top in _SECTIONS else Section.OTHER
-
-
-def _http_items(folder: str, files: Iterable[File], section: Section) -> Iterator[Item]:
+def _http_items(files: Iterable[File], section: Section) -> Iterator[Item]:
     """Pair metadata and body; a key elsewhere than in its five folders is nothing that pip would find."""
-    prefix = folder.removeprefix(section.value).replace("/", "")
-    in_place = len(prefix) == FAN_OUT and len(folder) == len(section) + 2 * FAN_OUT
-    start = len(folder) + 1
-    found = {file.path[start:]: file for file in files}
-    for name, file in found.items():
-        key = name.removesuffix(BODY_SUFFIX)
-        if name.endswith(TEMPORARY_SUFFIX):
-            yield Item(Form.TEMPORARY, section, (file,))
-        elif not (in_place and is_key(key) and key.startswith(prefix)):
-            yield Item(Form.FOREIGN, section, (file,))
-        elif section is Section.HTTP:
-            yield Item(Form.ENTRY if name == key else Form.FOREIGN, section, (file,))
-        elif name == key:
-            body = found.get(name + BODY_SUFFIX)
+    body_suffix = BODY_SUFFIX if section is Section.HTTP_V2 else ""
+    found = {file.path: file for file in files}
+    for path, file in found.items():
+        key_path = path.removesuffix(body_suffix)
+        if not _IN_PLACE.fullmatch(key_path):
+            yield Item(Form.TEMPORARY if path.endswith(TEMPORARY_SUFFIX) else Form.FOREIGN, section, (file,))
+        elif not body_suffix:
+            yield Item(Form.ENTRY, section, (file,))
+        elif key_path == path:
+            body = found.get(path + body_suffix)
             yield Item(Form.ENTRY, section, (file, body)) if body else Item(Form.METADATA_ALONE, section, (file,))
-        elif key not in found:
+        elif key_path not in found:
             yield Item(Form.BODY_ALONE, section, (file,))
 
 
@@ -240,6 +232,10 @@ class _Walk:
     folder_allocated: int = 0
     unreadable: list[str] = field(default_factory=list)
     _linked: set[tuple[int, int]] = field(default_factory=set)
+    _base: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._base = f"{self.root}/"
 
     def __iter__(self) -> Iterator[tuple[str, list[File]]]:
         try:
@@ -249,31 +245,30 @@ class _Walk:
         pending = [""]
         while pending:
             folder = pending.pop()
-            files, folders = self._scan(folder)
-            pending += folders
-            if files:
+            if files := self._look_into(folder, pending):
                 yield folder, files
 
-    def _scan(self, folder: str) -> tuple[list[File], list[str]]:
+    def _look_into(self, folder: str, pending: list[str]) -> list[File]:
+        """Return the files of a folder; add its folders to those to be looked into."""
         prefix = f"{folder}/" if folder else ""
-        files, folders = [], []
+        files = []
         try:
-            with os.scandir(f"{self.root}/{folder}") as found:
-                for one in found:
-                    try:
-                        status = one.stat(follow_symlinks=False)
-                    except FileNotFoundError:
-                        continue
-                    if stat.S_ISDIR(status.st_mode):
-                        self._count(status)
-                        folders.append(prefix + one.name)
-                    else:
-                        files.append(self._file(prefix + one.name, status))
+            for name in os.listdir(self._base + folder):  # noqa: PTH208 - half a million paths are cheaper as texts
+                path = prefix + name
+                try:
+                    status = os.lstat(self._base + path)
+                except FileNotFoundError:
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    self._count(status)
+                    pending.append(path)
+                else:
+                    files.append(self._file(path, status))
         except FileNotFoundError:
             pass
         except OSError:
             self.unreadable.append(folder)
-        return files, folders
+        return files
 
     def _count(self, status: os.stat_result) -> None:
         self.folders += 1
@@ -291,5 +286,4 @@ class _Walk:
 
 def allocated(status: os.stat_result) -> int:
     """Return the bytes that a file takes on the disk; Windows tells no blocks, there its size has to do."""
-    blocks: int | None = getattr(status, "st_blocks", None)
-    return status.st_size if blocks is None else blocks * _DEVICE_BLOCK
+    return status.st_blocks * _DEVICE_BLOCK if hasattr(status, "st_blocks") else status.st_size

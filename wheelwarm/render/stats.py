@@ -112,18 +112,8 @@ def _largest(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
     """Keep the most numerous, and sum up the rest."""
     ranked = sorted(tallies.items(), key=lambda pair: (-pair[1].entries, pair[0]))
     rest = [tally for _, tally in ranked[_ROWS:]]
-    others = {f"{len(rest)} others": _sum(rest)} if rest else {}
+    others = {f"{len(rest)} others": Tally.sum(rest)} if rest else {}
     return dict(ranked[:_ROWS]) | others
-
-
-def _sum(tallies: Iterable[Tally]) -> Tally:
-    tallies = list(tallies)
-    return Tally(
-        sum(one.entries for one in tallies),
-        sum(one.files for one in tallies),
-        sum(one.bytes for one in tallies),
-        sum(one.allocated for one in tallies),
-    )
 
 
 def _print_reclaimable(report: StatsReport) -> None:

@@ -114,6 +114,7 @@ def test_the_json_of_prefetch_keeps_its_contract(
     assert (answer.envelope["wheelwarm"], answer.envelope["command"]) == (1, "prefetch")
     assert keys(answer.data) == {
         "target", "artifacts", "summary", "after", "metadata", "bytes_downloaded", "seconds", "dry_run",
+        "config",
     }  # fmt: skip
     assert keys(answer.data["target"]) == {"python", "version", "pip", "cache_dir"}
     for artifact in answer.data["artifacts"]:
@@ -133,7 +134,7 @@ def test_the_json_of_check_keeps_its_contract(
 
     answer = program.run("check", "app", "--json")
 
-    assert keys(answer.data) == {"target", "artifacts", "summary", "metadata", "resolution", "seconds"}
+    assert keys(answer.data) == {"target", "artifacts", "summary", "metadata", "resolution", "seconds", "config"}
     assert keys(answer.data["resolution"]) == {"source", "made"}
     assert all(keys(artifact) == ARTIFACT for artifact in answer.data["artifacts"])
 

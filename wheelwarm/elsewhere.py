@@ -10,20 +10,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from packaging.tags import (
-    Tag,
-    android_platforms,
-    compatible_tags,
-    cpython_tags,
-    generic_tags,
-    ios_platforms,
-    mac_platforms,
-)
-
 from wheelwarm.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from packaging.tags import Tag
 
     from wheelwarm.target import Target
 
@@ -79,6 +71,8 @@ class Elsewhere:
 
         What was not said is taken from a Python: its name as in tags (`cp`), its version (`3.11`) and its own ABI.
         """
+        from packaging.tags import compatible_tags, cpython_tags, generic_tags
+
         implementation = self.implementation or interpreter
         release = (self.release() or tuple(int(part) for part in version.split(".")))[:2]
         digits = "".join(str(part) for part in release)
@@ -142,6 +136,8 @@ def expanded(platforms: Sequence[str]) -> Iterator[str]:
 
 
 def _expanded(platform: str) -> Iterator[str]:
+    from packaging.tags import android_platforms, ios_platforms, mac_platforms
+
     if apple := _APPLE.match(platform):
         version = int(apple["major"]), int(apple["minor"])
         yield from (mac_platforms if apple["system"] == "macosx" else ios_platforms)(version, apple["arch"])

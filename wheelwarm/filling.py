@@ -26,6 +26,7 @@ from wheelwarm.network import only_pip_can
 from wheelwarm.pip_errors import Words, explain
 from wheelwarm.redaction import redact
 from wheelwarm.resolver import STRONG_HASHES, read_log
+from wheelwarm.seeding import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from wheelwarm.fetcher import Fetcher
     from wheelwarm.lookup import Shelf
     from wheelwarm.model import Observer
+    from wheelwarm.seeding import SeedPolicy
     from wheelwarm.target import Completed
 
 # A year, as RFC 9111, 4.2.2 leaves it to the cache; the body was checked against the index, so time cannot spoil it.
@@ -44,14 +46,6 @@ NO_STORE_LINE = 'Response header has "no-store"'
 # What would add artifacts of its own to each run.
 NOT_FOR_ONE_ARTIFACT = ("PIP_REQUIREMENT", "PIP_EDITABLE", "PIP_GROUP")
 BUILDS_AT_ONCE = max(1, min(4, os.cpu_count() or 1))
-
-
-class Seed(StrEnum):
-    """When to store what the server's headers keep pip from storing or reusing."""
-
-    VERIFIED = "verified"
-    """A body whose hash was checked against the index's or the requirement's."""
-    NEVER = "never"
 
 
 class Step(StrEnum):
@@ -111,7 +105,7 @@ class Filler:
         index_arguments: Sequence[str],
         environ: Mapping[str, str],
         scratch: Path,
-        seed: Seed,
+        seed: SeedPolicy,
         observer: Observer,
         lenders: Sequence[HttpCache] = (),
     ) -> None:
@@ -122,7 +116,7 @@ class Filler:
         # Nothing gets installed, so a wish never to install outside a virtual environment does not apply.
         self._environ = kept | {"PIP_REQUIRE_VIRTUALENV": "0"}
         self._scratch = scratch
-        self._seed = seed
+        self.seed = seed
         self._observer = observer
         self._lenders = lenders
 
@@ -208,10 +202,10 @@ class Filler:
             self._shelf.http.remove(cache_format.key(artifact.url))
             return Done(action=Action.SKIPPED, size=fetched.size, refusal=refusal)
         as_pip_would = refusal is None and not fetched.redirected and varies_by_known(fetched.headers, headers)
-        if as_pip_would and (self._stays_fresh(response, headers) or self._seed is Seed.NEVER):
+        if as_pip_would and (self._stays_fresh(response, headers) or self.seed.of(artifact) is Seed.NEVER):
             self._shelf.http.store(artifact.url, response, fetched.path)
             return Done(action=Action.DOWNLOADED, size=fetched.size)
-        if self._seed is Seed.NEVER:
+        if self.seed.of(artifact) is Seed.NEVER:
             return Done(action=Action.SKIPPED, size=fetched.size, refusal=refusal or Reason.NO_CACHING_HEADERS)
         self._shelf.http.store(artifact.url, self._seeded(fetched.headers, fetched.digests["sha256"]), fetched.path)
         return Done(action=Action.SEEDED, size=fetched.size)
@@ -249,7 +243,7 @@ class Filler:
         return replace(done, action=Action.SHARED, size=0) if done and stored else None
 
     def _may_seed(self, artifact: Artifact, digest: str) -> bool:
-        return self._seed is Seed.VERIFIED and artifact.sha256 == digest
+        return self.seed.of(artifact) is Seed.VERIFIED and artifact.sha256 == digest
 
     def _seeded(self, headers: Mapping[str, str], sha256: str) -> StoredResponse:
         kept = freshness.seed(headers, now=self._shelf.now, sha256=sha256, lifetime=SEED_LIFETIME)
@@ -279,7 +273,7 @@ class Filler:
         expected = strong_hash(artifact)
         if expected is None:
             return Done(action=Action.SKIPPED, refusal=Reason.NO_HASH, asked=run.asked)
-        if self._seed is Seed.NEVER or not path.is_file() or file_digest(path, expected[0]) != expected[1]:
+        if self.seed.of(artifact) is Seed.NEVER or not path.is_file() or file_digest(path, expected[0]) != expected[1]:
             return Done(action=Action.SKIPPED, refusal=Reason.NO_CACHING_HEADERS, asked=run.asked)
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)}
         body = self._shelf.http.new_body()

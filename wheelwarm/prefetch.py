@@ -18,7 +18,7 @@ from wheelwarm.company import Company
 from wheelwarm.completion import Completer
 from wheelwarm.errors import HashMismatchError
 from wheelwarm.fetcher import Fetcher
-from wheelwarm.filling import EXPECTED_ACTION, Done, Filler, Seed, Step, step_for
+from wheelwarm.filling import EXPECTED_ACTION, Done, Filler, Step, step_for
 from wheelwarm.ledger import Ledger
 from wheelwarm.lookup import Shelf, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.model import Action, Artifact, Kind, Outcome, Reason, Resolution, Row, Summary, Verdict
@@ -26,6 +26,7 @@ from wheelwarm.network import network_of
 from wheelwarm.pages import Pages
 from wheelwarm.recording import record
 from wheelwarm.resolver import input_digest, resolve
+from wheelwarm.seeding import SeedPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +58,7 @@ class PrefetchReport:
 class Options:
     """How to prefetch. `jobs` bounds the connections at once."""
 
-    seed: Seed = Seed.VERIFIED
+    seed: SeedPolicy = field(default_factory=SeedPolicy)
     dry_run: bool = False
     jobs: int = 8
 
@@ -147,6 +148,7 @@ class _Run:
         self._share()
         self.observer.phase("resolving")
         resolution = self._completer.complete(self._resolve())
+        self.filler.seed = self.options.seed.knowing(resolution.asked)
         artifacts, metadata = list(wanted(resolution)), list(wanted_metadata(resolution))
         before = {one.identity: self._before(one) for one in (*artifacts, *metadata)}
         if self.options.dry_run:

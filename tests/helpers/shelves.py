@@ -9,11 +9,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from wheelwarm.fetcher import Fetcher
-from wheelwarm.filling import Filler, Seed
+from wheelwarm.filling import Filler
 from wheelwarm.ledger import Ledger
 from wheelwarm.lookup import Shelf
 from wheelwarm.model import Silent
 from wheelwarm.network import Network
+from wheelwarm.seeding import Seed, SeedPolicy
 from wheelwarm.target import Target, probe
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def filler_of(
 ) -> Filler:
     """Make a filler for a shelf, whose pip runs in this environment."""
     scratch.mkdir(exist_ok=True)
-    return Filler(shelf, fetcher, index_arguments=(), environ=environ, scratch=scratch, seed=seed, observer=Silent())
+    policy = SeedPolicy(general=seed)
+    return Filler(shelf, fetcher, index_arguments=(), environ=environ, scratch=scratch, seed=policy, observer=Silent())
 
 
 @cache

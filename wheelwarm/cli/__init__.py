@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wheelwarm import __version__
-from wheelwarm.cli import looking, verifying, warming
+from wheelwarm.cli import looking, starting, verifying, warming
+from wheelwarm.cli.configuring import Command
 from wheelwarm.surroundings import leave_hook
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ app.command()(looking.stats)
 app.command("list")(looking.list_)
 app.command()(looking.remove)
 app.command()(verifying.verify)
+app.command()(starting.init)
+for registered in app.registered_commands:
+    registered.cls = Command
 
 
 def print_version(wanted: bool) -> None:

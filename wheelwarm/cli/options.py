@@ -10,9 +10,12 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+
+from wheelwarm.cli.configuring import configuration
 
 if TYPE_CHECKING:
     from wheelwarm.requirements import RequirementSet
@@ -113,6 +116,7 @@ def read_requirements(
     require_hashes: RequireHashes = False,
 ) -> RequirementSet:
     """Read what was asked for; the parameters are those of every command that takes requirements."""
+    from wheelwarm.config import Inputs
     from wheelwarm.index_options import IndexOptions
     from wheelwarm.requirements import read
 
@@ -128,12 +132,21 @@ def read_requirements(
         no_binary=tuple(no_binary or ()),
         require_hashes=require_hashes,
     )
+    typed = Inputs(
+        requirements=tuple(requirements or ()),
+        files=tuple(requirement_files or ()),
+        constraints=tuple(constraint_files or ()),
+        groups=tuple(groups or ()),
+        editables=tuple(editables or ()),
+    )
+    configured = configuration().inputs
+    inputs = typed if typed else replace(configured, constraints=configured.constraints + typed.constraints)
     return read(
-        requirements or (),
-        requirement_files=requirement_files or (),
-        constraint_files=constraint_files or (),
-        groups=groups or (),
-        editables=editables or (),
+        inputs.requirements,
+        requirement_files=inputs.files,
+        constraint_files=inputs.constraints,
+        groups=inputs.groups,
+        editables=inputs.editables,
         options=options,
         environ=os.environ,
         stdin=sys.stdin.buffer.read,

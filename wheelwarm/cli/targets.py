@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from wheelwarm.cli.configuring import configuration
 from wheelwarm.cli.options import TARGET, CacheDir
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def probe_targets(
     cache_dir: CacheDir = None,
 ) -> list[Target]:
     """Ask each Python what it is; the parameters are those of every command that takes targets."""
+    from wheelwarm.config import TargetChoice
     from wheelwarm.elsewhere import Elsewhere, located
     from wheelwarm.parts import distinct
     from wheelwarm.target import probe
@@ -62,7 +64,11 @@ def probe_targets(
         implementation=implementation,
         abis=tuple(abis or ()),
     )
+    typed = [TargetChoice(python=python, elsewhere=elsewhere) for python in pythons or ()]
+    if elsewhere and not typed:
+        typed = [TargetChoice(elsewhere=elsewhere)]
     environ, cwd = dict(os.environ), Path.cwd()
-    wanted: list[str | None] = list(pythons) if pythons else [None]
-    found = (probe(python, environ=environ, cwd=cwd, cache_dir=cache_dir) for python in wanted)
-    return distinct(located(target, elsewhere) for target in found)
+    return distinct(
+        located(probe(choice.python, environ=environ, cwd=cwd, cache_dir=cache_dir), choice.elsewhere)
+        for choice in typed or configuration().targets or (TargetChoice(),)
+    )

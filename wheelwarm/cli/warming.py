@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from wheelwarm.cli.answering import NO, answering
+from wheelwarm.cli.configuring import configuration
 from wheelwarm.cli.options import Json, Reader, read_requirements, takes
 from wheelwarm.cli.targets import Prober, probe_targets
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from wheelwarm.check import CheckReport
     from wheelwarm.parts import Part
     from wheelwarm.prefetch import PrefetchReport
+    from wheelwarm.seeding import SeedPolicy
 
 R = TypeVar("R", "PrefetchReport", "CheckReport")
 
@@ -27,13 +29,13 @@ def prefetch(
     read: Reader,
     probe: Prober,
     seed: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="verified|never",
             help="What to do with files that the server's headers keep pip from caching: store those whose hash was "
             "verified, or none.",
         ),
-    ] = "verified",
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Connections at once.")] = 8,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; fetch and build nothing.")] = False,
     offline_ok: Annotated[
@@ -49,7 +51,6 @@ def prefetch(
     """
     with answering("prefetch", as_json=as_json, offline_ok=offline_ok):
         from wheelwarm.company import Company
-        from wheelwarm.filling import Seed
         from wheelwarm.parts import for_each
         from wheelwarm.prefetch import Options
         from wheelwarm.prefetch import prefetch as operate
@@ -57,8 +58,7 @@ def prefetch(
         from wheelwarm.render import artifacts
         from wheelwarm.render.progress import observer
 
-        if seed not in list(Seed):
-            raise typer.BadParameter(f"{seed!r} is neither 'verified' nor 'never'", param_hint="--seed")
+        policy = _seed_policy(seed)
         environ = dict(os.environ)
         wanted = read()
         with observer() as watcher:
@@ -68,7 +68,7 @@ def prefetch(
             warm = functools.partial(
                 operate,
                 wanted,
-                options=Options(seed=Seed(seed), dry_run=dry_run, jobs=jobs),
+                options=Options(seed=policy, dry_run=dry_run, jobs=jobs),
                 environ=environ,
                 observer=watcher,
                 company=Company.of(targets),
@@ -80,6 +80,19 @@ def prefetch(
                     reach.check()
         _answer("prefetch", parts, artifacts.prefetch_table, artifacts.prefetch_data, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)
+
+
+def _seed_policy(typed: str | None) -> SeedPolicy:
+    """Read `--seed`, which holds for all hosts, else what the configuration file says in general and of single ones."""
+    from wheelwarm.seeding import Seed, SeedPolicy
+
+    if typed is not None:
+        if typed not in list(Seed):
+            raise typer.BadParameter(f"{typed!r} is neither 'verified' nor 'never'", param_hint="--seed")
+        return SeedPolicy(general=Seed(typed))
+    said = configuration()
+    hosts = {host: Seed(policy) for host, policy in said.seed_hosts.items()}
+    return SeedPolicy(general=Seed(said.seed or Seed.VERIFIED), hosts=hosts)
 
 
 @takes(read_requirements, probe_targets)
@@ -127,6 +140,8 @@ def _answer(
     page.print_troubles(parts)
     if as_json:
         status = "ok" if done else "partial"
-        print_json(command, status, page.parts_data(parts, data), page.parts_errors(parts))
+        config = configuration().path
+        answer = {**page.parts_data(parts, data), "config": str(config) if config else None}
+        print_json(command, status, answer, page.parts_errors(parts))
     else:
         page.print_parts(parts, table)

@@ -26,7 +26,9 @@ MODULES = {
 LAYERS = (
     {"cli", "__main__"},
     {"render"},
-    {"prefetch", "check", "stats", "prune", "verify", "share", "starting_file"},
+    {"prefetch", "check", "stats", "prune", "verify", "share", "doctor", "starting_file"},
+    {"examination"},
+    {"diagnosis"},
     {"parts"},
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
     {"company", "seeding"},
@@ -42,7 +44,7 @@ LAYERS = (
     {"model"},
     {"errors", "_probe", ""},
 )
-OPERATIONS = ("prefetch", "check", "stats", "prune", "verify", "share", "starting_file")
+OPERATIONS = ("prefetch", "check", "stats", "prune", "verify", "share", "doctor", "starting_file")
 DOORS = {
     "tomli_w": ("starting_file", "lockfile"),
     "typer": ("cli",),
@@ -55,8 +57,19 @@ DOORS = {
     "msgpack": ("cache.format",),
     "obstore": ("share",),
 }
-PURE = ("model", "pip_traits", "errors", "redaction", "urls", "index_page", "pip_errors", "index_options", "elsewhere")
 PURE_POLICIES = ("seeding",)
+PURE = (
+    "model",
+    "diagnosis",
+    "pip_traits",
+    "errors",
+    "redaction",
+    "urls",
+    "index_page",
+    "pip_errors",
+    "index_options",
+    "elsewhere",
+)
 PURE_IN_CACHE = ("cache.format", "cache.identify", "cache.archive", "cache.freshness", "cache.integrity")
 IMPURE_IMPORTS = {
     "os",

@@ -6,6 +6,8 @@
       InputError       a requirement, a file or an option that cannot be used
       TargetError      no such Python, no usable pip in it
       CacheError       the cache is disabled, not pip's to use, not writable, full
+        CacheDisabledError  pip is told to use none
+        CacheOwnerError     it is not the user's to write
       ResolveError     pip could not turn the requirements into artifacts
         HashMismatchError  a body had another hash than the requirements or the index state
       FetchError       one artifact could not be had
@@ -49,6 +51,18 @@ class CacheError(WheelwarmError):
     """The cache directory cannot be used: disabled, owned by somebody else, not writable, disk full."""
 
     code = "cache"
+
+
+class CacheDisabledError(CacheError):
+    """pip is configured to use no cache."""
+
+
+class CacheOwnerError(CacheError):
+    """pip leaves a cache alone that is not the user's to write; `path` is that directory, as far as pip named it."""
+
+    def __init__(self, message: str, *, hint: str = "", path: str) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
 
 
 class ResolveError(WheelwarmError):

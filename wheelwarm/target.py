@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from wheelwarm.elsewhere import Elsewhere
-from wheelwarm.errors import CacheError, TargetError
+from wheelwarm.errors import CacheDisabledError, CacheOwnerError, TargetError
 from wheelwarm.pip_traits import PipTraits, traits
 from wheelwarm.redaction import redact
 from wheelwarm.surroundings import made_for_hooks
@@ -353,9 +353,10 @@ def cache_directory(answer: Mapping[str, Any], *, python: str) -> Path:
     warning = str(answer["err"])
     if "not owned" in warning or "not writable" in warning:
         where = warning.split("'")[1] if warning.count("'") > 1 else "of pip"
-        raise CacheError(
+        raise CacheOwnerError(
             f"pip does not use its cache {where}: it, or its parent, is not owned or not writable by the current user.",
             hint="Run as its owner, mend its owner and permissions, or name another by --cache-dir.",
+            path=where,
         )
     if "disabled" not in warning:
         said = (warning.strip().splitlines() or ["it said nothing"])[-1]
@@ -363,7 +364,7 @@ def cache_directory(answer: Mapping[str, Any], *, python: str) -> Path:
             redact(f"The pip of {python} does not work: {said.rstrip('.')}."),
             hint=f"{python} -m ensurepip --upgrade, or name another Python by --python.",
         )
-    raise CacheError(
+    raise CacheDisabledError(
         "pip's cache is disabled (by --no-cache-dir, PIP_NO_CACHE_DIR or pip.conf), so there is nothing to warm.",
         hint="Unset PIP_NO_CACHE_DIR, or look at `pip config list`.",
     )

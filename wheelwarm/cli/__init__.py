@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wheelwarm import __version__
-from wheelwarm.cli import looking, starting, verifying, warming
+from wheelwarm.cli import doctoring, looking, starting, verifying, warming
 from wheelwarm.cli.configuring import Command
 from wheelwarm.surroundings import leave_hook
 
@@ -37,6 +37,7 @@ app.command()(looking.stats)
 app.command("list")(looking.list_)
 app.command()(looking.remove)
 app.command()(verifying.verify)
+app.command()(doctoring.doctor)
 app.command()(starting.init)
 for registered in app.registered_commands:
     registered.cls = Command

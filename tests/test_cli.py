@@ -63,7 +63,7 @@ def test_the_readme_names_only_options_that_exist(command: str) -> None:
     section = re.search(rf"^## [^\n]*\b{command}\b.*?(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
     assert section
     known = set(re.findall(r"--[a-z-]+", CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout))
-    of_pip = {"--hash", "--report", "--dry-run"}
+    of_pip = {"--hash", "--report", "--dry-run", "--upgrade"}
 
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", section[0])) - known - of_pip == set()
 

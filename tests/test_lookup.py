@@ -77,11 +77,27 @@ def test_the_url_alone_may_decide(shelf: Shelf, url: str, expected: Verdict) -> 
 
 
 def test_an_entry_with_the_right_body_is_a_hit(shelf: Shelf) -> None:
-    """With the hash or without one; another hash makes it a miss."""
+    """Whatever it holds, if that has the hash which is stated; another hash makes it a miss."""
     store(shelf)
-    assert shelf.verdict(artifact_at(URL)) == HIT
     assert shelf.verdict(with_hash()) == HIT
     assert shelf.verdict(with_hash(b"another")) == Verdict(Outcome.MISS, Reason.HASH_MISMATCH)
+
+
+def test_a_body_without_a_stated_hash_is_looked_into(shelf: Shelf, tmp_path: Path) -> None:
+    """Whole it is a hit, and none when the body alone has changed since; stored anew it is looked into anew."""
+    wheel = make_wheel(tmp_path, "demo", "1.0").read_bytes()
+    path = store(shelf, body=wheel)
+    assert [shelf.verdict(artifact_at(URL)) for _ in range(2)] == [HIT, HIT]
+
+    path.write_bytes(wheel[:-1] + b"!")
+    assert shelf.verdict(artifact_at(URL)) == Verdict(Outcome.MISS, Reason.HASH_MISMATCH)
+    store(shelf, body=make_wheel(tmp_path, "demo", "1.0", size=10).read_bytes())
+    assert shelf.verdict(artifact_at(URL)) == HIT
+    store(shelf, body=wheel[:-9])
+    assert shelf.verdict(artifact_at(URL)) == Verdict(Outcome.MISS, Reason.DAMAGED)
+
+    shelf.discard(artifact_at(URL))
+    assert shelf.verdict(artifact_at(URL)) == Verdict(Outcome.MISS, Reason.ABSENT)
 
 
 def test_a_digest_is_remembered_until_the_file_changes(modern_pip: PipEnvironment, cache_dir: Path) -> None:
@@ -175,7 +191,7 @@ def test_headers_that_no_version_fixes_are_learnt(
         file = shelf.http.new_body()
         headers = {**FRESH, "Vary": "User-Agent"}
         shelf.http.store(URL, StoredResponse(status=200, headers=headers, vary={"User-Agent": agent}), file)
-        assert [shelf.verdict(artifact_at(URL)) for _ in range(2)] == [expected, expected]
+        assert [shelf.verdict(with_hash(b"")) for _ in range(2)] == [expected, expected]
     assert len(asked) == 1
 
 

@@ -155,6 +155,11 @@ class Ledger:
         rows = self._all("SELECT path, mark, sha256, authentic FROM sound", ())
         return {str(path): Sound(str(mark), str(sha256), bool(authentic)) for path, mark, sha256, authentic in rows}
 
+    def sound_of(self, path: str) -> Sound | None:
+        """Return the same of one item."""
+        rows = self._all("SELECT mark, sha256, authentic FROM sound WHERE path = ?", (path,))
+        return next((Sound(str(mark), str(sha256), bool(authentic)) for mark, sha256, authentic in rows), None)
+
     def learn_sound(self, learnt: Mapping[str, Sound], *, gone: Iterable[str] = ()) -> None:
         """Keep what was found sound, and forget what is gone or no longer is."""
         self._write("DELETE FROM sound WHERE path = ?", [(path,) for path in gone])

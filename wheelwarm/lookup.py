@@ -11,15 +11,25 @@ from typing import TYPE_CHECKING
 from wheelwarm import urls
 from wheelwarm.cache import wheels
 from wheelwarm.cache.http import HttpCache
-from wheelwarm.model import HIT, LOCAL, Artifact, Kind, Outcome, Reason, Resolution, Verdict
+from wheelwarm.cache.integrity import Damage
+from wheelwarm.cache.inventory import Form, item_of
+from wheelwarm.model import HIT, LOCAL, Artifact, Contents, Kind, Outcome, Reason, Resolution, Sound, Verdict
+from wheelwarm.soundness import examine, remembered_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from wheelwarm.cache.http import Lookup
     from wheelwarm.ledger import Ledger
     from wheelwarm.requirements import RequirementSet
     from wheelwarm.target import Target
+
+_REASONS = {
+    Damage.TRUNCATED: Reason.TRUNCATED,
+    Damage.UNREADABLE: Reason.UNREADABLE,
+    Damage.HASH_MISMATCH: Reason.HASH_MISMATCH,
+}
 
 
 class Shelf:
@@ -70,6 +80,8 @@ class Shelf:
         if found.verdict.reason is Reason.VARY_MISMATCH and self._varies_by_unknown(found):
             self._headers |= self._learn_headers()
             found = self._look_up(artifact)
+        if artifact.sha256 is None:
+            return self._examined(artifact, found)
         if found.sha256 and found.body_stat:
             self.ledger.learn_digest(found.body_path, found.body_stat, found.sha256)
         return found
@@ -98,8 +110,9 @@ class Shelf:
         """Tell whether pip would find a locally built wheel for this sdist."""
         if self.target.elsewhere:
             return Verdict(Outcome.UNCACHEABLE, Reason.BUILT_ELSEWHERE)
-        if self.built_wheel(artifact):
-            return HIT
+        if wheel := self.built_wheel(artifact):
+            damage = self._damage(artifact, Form.BUILT_WHEEL, wheel.path)
+            return Verdict(Outcome.MISS, _reason(damage)) if damage else HIT
         if not wheels.should_cache(artifact.url):
             return Verdict(Outcome.UNCACHEABLE, Reason.UNVERSIONED_ARCHIVE)
         return Verdict(Outcome.MISS, Reason.NOT_BUILT)
@@ -115,6 +128,36 @@ class Shelf:
         )
         return wheels.find(self.target.cache_dir, key, project=artifact.name, tags=self.target.tags)
 
+    def discard(self, artifact: Artifact) -> None:
+        """Remove what pip would find for an artifact and fail on."""
+        if artifact.kind is not Kind.BUILT_WHEEL:
+            self.http.remove(self._look_up(artifact).entry.key)
+        elif wheel := self.built_wheel(artifact):
+            wheel.path.unlink(missing_ok=True)
+
+    def _examined(self, artifact: Artifact, found: Lookup) -> Lookup:
+        """Look inside what no one states the sha256 of, unless it is as it was when it was last found sound."""
+        if found.stored is None or found.verdict.outcome is Outcome.MISS:
+            return found
+        paths = dict.fromkeys((found.entry.metadata_path, found.body_path))
+        damage = self._damage(artifact, Form.ENTRY, *paths)
+        return replace(found, verdict=Verdict(Outcome.MISS, _reason(damage))) if damage else found
+
+    def _damage(self, artifact: Artifact, form: Form, *paths: Path) -> Damage | None:
+        root = self.target.cache_dir
+        try:
+            item = item_of(root, form, *paths)
+        except OSError:
+            return None
+        known = self.ledger.sound_of(item.path)
+        if known and known.mark == item.mark:
+            return None
+        contents = Contents(kind=artifact.kind, filename=artifact.filename)
+        finding = examine(root, item, contents, remembered=remembered_of(known, item))
+        if finding and finding.sha256 and not finding.damage:
+            self.ledger.learn_sound({item.path: Sound(item.mark, finding.sha256, finding.authentic)})
+        return finding.damage if finding else None
+
     def measured(self, artifact: Artifact) -> Artifact:
         """Return the artifact with the size and, for a locally built wheel, the file name that the disk tells."""
         if artifact.kind is Kind.BUILT_WHEEL:
@@ -123,6 +166,10 @@ class Shelf:
         if artifact.size is not None or not artifact.url.startswith("http"):
             return artifact
         return replace(artifact, size=self.entry(artifact).entry.size)
+
+
+def _reason(damage: Damage) -> Reason:
+    return _REASONS.get(damage, Reason.DAMAGED)
 
 
 def wanted(resolution: Resolution) -> Iterator[Artifact]:

@@ -47,6 +47,8 @@ class Reason(StrEnum):
     NO_DATE = "no date"
     VARY_MISMATCH = "vary mismatch"
     HASH_MISMATCH = "hash mismatch"
+    DAMAGED = "damaged"
+    """No hash is stated, but the body is not whole by its own words: pip would fail on it."""
     REPLACED = "replaced"
     """The entry was there, and pip fetched it anew while resolving."""
     NO_CACHING_HEADERS = "no caching headers"

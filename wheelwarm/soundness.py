@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from wheelwarm.cache.inventory import Item
+    from wheelwarm.model import Sound
 
 _CHUNK = 1 << 18
 _HALVES = {Form.METADATA_ALONE: Damage.BODY_MISSING, Form.BODY_ALONE: Damage.METADATA_MISSING}
@@ -77,6 +78,15 @@ def examine(
     except (OSError, FormatError):
         finding = Finding(damage=Damage.UNREADABLE)
     return finding if is_unchanged(root, item) else None
+
+
+def remembered_of(known: Sound | None, item: Item) -> str | None:
+    """Return the sha256 that an item's body had when it was last found sound, unless it was stored anew since.
+
+    Whoever replaces a body writes its metadata, too; a built wheel and an `http` entry are one file.
+    """
+    same = known is not None and known.mark.partition(" ")[0] == item.mark.partition(" ")[0]
+    return known.sha256 if known and same else None
 
 
 def is_unchanged(root: Path, item: Item) -> bool:

@@ -18,7 +18,7 @@ from wheelwarm.model import Problem, Sound
 from wheelwarm.naming import look, opened
 from wheelwarm.reclaim import GRACE_SECONDS
 from wheelwarm.removal import Removal
-from wheelwarm.soundness import EXAMINED, Finding, examine, is_unchanged
+from wheelwarm.soundness import EXAMINED, Finding, examine, is_unchanged, remembered_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -207,10 +207,7 @@ class _Run:
 
     def _examine(self, holding: Holding) -> Finding | None:
         item = holding.item
-        known = self.memory.get(item.path)
-        # Whoever replaces a body writes the metadata, too; a built wheel and an `http` entry are one file.
-        same = known is not None and known.mark.partition(" ")[0] == item.mark.partition(" ")[0]
-        remembered = known.sha256 if known and same else None
+        remembered = remembered_of(self.memory.get(item.path), item)
         return examine(self.root, item, holding.contents, remembered=remembered, advance=self._advance)
 
     def _advance(self, amount: int) -> None:

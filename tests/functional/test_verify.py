@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.functional.test_remove import every_pip, publish
+from tests.helpers.index import serve_index
 from tests.helpers.program import Program
 
 if TYPE_CHECKING:
@@ -103,3 +104,29 @@ def test_a_damaged_built_wheel_is_built_again(
     assert not list((cache_dir / "wheels").iterdir())
     assert try_install(pip, index, cache_dir, to, "tool") == (0, set())
     assert len(list(cache_dir.glob("wheels/**/*.whl"))) == 1
+
+
+@pytest.mark.parametrize("version", OFTEN)
+def test_prefetch_looks_before_it_calls_a_hit_a_hit(
+    pip_of: PipOf, tmp_path: Path, cache_dir: Path, version: str
+) -> None:
+    """Where no hash is stated, a spoilt wheel and a spoilt built wheel are found by prefetch and made anew."""
+    with serve_index(hashes=False, metadata=False) as index:
+        publish(index, tmp_path / "files")
+        pip, program = pip_of(version), Program(pip_of(version), index, cache_dir)
+        assert program.run("prefetch", "app", "tool").code == 0
+        wheel = (tmp_path / "files" / "app-1.0-py3-none-any.whl").read_bytes()
+        spoil(entry_with(cache_dir, wheel), wheel)
+        (built,) = cache_dir.glob("wheels/**/*.whl")
+        spoil(built, built.read_bytes()[40:90])
+
+        checked = program.run("check", "app", "tool", "--json")
+        answer = program.run("prefetch", "app", "tool", "--json")
+
+        damaged = {name: outcome for name, outcome in checked.outcomes().items() if outcome != ("hit", None)}
+        assert set(damaged) == {"app-1.0-py3-none-any.whl", "tool-0.5-py3-none-any.whl"}
+        assert {outcome for outcome, _ in damaged.values()} == {"miss"}
+        assert answer.code == 0, answer.err
+        assert answer.outcomes("before") == checked.outcomes()
+        assert set(answer.outcomes("after").values()) == {("hit", None)}
+        assert try_install(pip, index, cache_dir, tmp_path / "to", "app", "tool")[0] == 0

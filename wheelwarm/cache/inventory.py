@@ -152,6 +152,13 @@ def take(root: Path) -> Inventory:
     )
 
 
+def item_of(root: Path, form: Form, *paths: Path) -> Item:
+    """Return the item that these files below a cache directory make, as a walk would; OSError if one is gone."""
+    walk = _Walk(root)
+    files = tuple(walk._file(path.relative_to(root).as_posix(), path.lstat()) for path in paths)
+    return Item(form, _SECTIONS.get(files[0].path.partition("/")[0], Section.OTHER), files)
+
+
 def classify(folder: str, files: Sequence[File]) -> list[Item]:
     """Return the items that the files of one folder make; `folder` is its path below the cache directory. Pure."""
     section = _SECTIONS.get(folder.partition("/")[0], Section.OTHER)

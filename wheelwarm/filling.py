@@ -138,7 +138,7 @@ class Filler:
             if done := self._reseed(artifact, found) or self._lent(artifact, found):
                 yield artifact, done
             elif only_pip_can(artifact.url, self._fetcher.network) or strong_hash(artifact) is None:
-                self._discard(artifact, found.verdict)
+                self.discard(artifact, found.verdict)
                 yield artifact, self._by_pip(artifact)
             else:
                 by_url[artifact.url] = (artifact, found)
@@ -147,15 +147,17 @@ class Filler:
     def build(self, artifacts: Sequence[Artifact]) -> Iterator[tuple[Artifact, Done]]:
         """Build wheels from sdists by the target's pip, which keeps them; a few at once."""
         for artifact in artifacts:
-            self._discard(artifact, self._shelf.verdict(artifact))
+            self.discard(artifact, self._shelf.verdict(artifact))
         with ThreadPoolExecutor(BUILDS_AT_ONCE, thread_name_prefix="build") as pool:
             yield from zip(artifacts, pool.map(self._build, artifacts), strict=True)
 
-    def _discard(self, artifact: Artifact, verdict: Verdict) -> None:
-        """Remove what pip, which is to fetch or build it, would take from its cache and fail on."""
-        if verdict.reason in (Reason.DAMAGED, Reason.HASH_MISMATCH):
-            self._observer.note(f"Removed a spoilt file from the cache: {artifact.filename or artifact.name}.")
-            self._shelf.discard(artifact)
+    def discard(self, artifact: Artifact, verdict: Verdict) -> bool:
+        """Remove what pip, which is to fetch or build it, would take from its cache and fail on; False for nothing."""
+        if verdict.reason not in (Reason.DAMAGED, Reason.HASH_MISMATCH):
+            return False
+        self._observer.note(f"Removed a spoilt file from the cache: {artifact.filename or artifact.name}.")
+        self._shelf.discard(artifact)
+        return True
 
     def learn_build(self, artifact: Artifact) -> tuple[str, ...]:
         """Let pip prepare an sdist, and return the URLs which that made it look up: the build requirements."""

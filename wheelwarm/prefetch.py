@@ -16,7 +16,7 @@ from wheelwarm import urls, wire
 from wheelwarm.cache import format as cache_format
 from wheelwarm.company import Company
 from wheelwarm.completion import Completer
-from wheelwarm.errors import HashMismatchError
+from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.fetcher import Fetcher
 from wheelwarm.filling import EXPECTED_ACTION, Done, Filler, Step, step_for
 from wheelwarm.ledger import Ledger
@@ -194,6 +194,9 @@ class _Run:
         except HashMismatchError as error:
             if not self._evict(error):
                 raise
+        except ResolveError:
+            if not self._discard_damaged():
+                raise
         try:
             return self._resolve_once()
         except HashMismatchError as error:
@@ -225,6 +228,12 @@ class _Run:
             self.shelf.http.remove(cache_format.key(artifact.url))
             return True
         return False
+
+    def _discard_damaged(self) -> bool:
+        """Remove what the last run for this input left and is damaged now: pip may have failed on it."""
+        previous = self.shelf.ledger.recall(self._digest, self.shelf.target.identity)
+        known = wanted(previous) if previous else ()
+        return sum(self.filler.discard(artifact, self.shelf.verdict(artifact)) for artifact in known) > 0
 
     def _before(self, artifact: Artifact) -> Verdict:
         before = self.company.before(artifact, self.shelf.target) or self.snapshot.verdict(artifact, self.shelf)

@@ -30,17 +30,18 @@ LAYERS = (
     {"examination"},
     {"diagnosis"},
     {"parts"},
+    {"needs", "retention"},
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
     {"company", "seeding"},
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text", "dependency_groups", "index_options"},
     {"fetcher"},
     {"reach"},
-    {"network", "target", "ledger", "ledger_schema", "removal"},
+    {"network", "target", "ledger", "ledger_schema", "removal", "descent"},
     {"cache"},
     {"config"},
     {"index_page", "pip_errors", "elsewhere"},
-    {"urls", "pip_traits", "redaction", "surroundings"},
+    {"urls", "pip_traits", "redaction", "surroundings", "amounts"},
     {"model"},
     {"errors", "_probe", ""},
 )
@@ -69,6 +70,7 @@ PURE = (
     "pip_errors",
     "index_options",
     "elsewhere",
+    "amounts",
 )
 PURE_IN_CACHE = ("cache.format", "cache.identify", "cache.archive", "cache.freshness", "cache.integrity")
 IMPURE_IMPORTS = {

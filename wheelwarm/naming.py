@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 class Holding:
     """One thing in the cache, and what it is.
 
-    `last_used` is in seconds since the epoch, UTC: the youngest of its files' modification times and of our own runs
-    that found it asked for. pip leaves no trace of a hit, so it may have been used since.
+    `last_used` is in seconds since the epoch, UTC: the youngest of its files' modification times, of access times that
+    prove a reader, and of our own runs that found it asked for. Where a file system keeps no access times pip's hits
+    leave no trace, so it may have been used since.
     """
 
     item: Item
@@ -106,11 +107,18 @@ def look(root: Path, ledger: Ledger, *, observer: Observer) -> Holdings:
     return Holdings(stock, tuple(_hold(stock.items, known, ledger.uses())))
 
 
+def glance(root: Path, ledger: Ledger, *, observer: Observer) -> Holdings:
+    """Look through a cache directory and name nothing, for what takes only places, sizes and times."""
+    observer.phase("looking through the cache")
+    stock = inventory.take(root)
+    return Holdings(stock, tuple(_hold(stock.items, {}, ledger.uses())))
+
+
 def _hold(items: Iterable[Item], known: Mapping[str, Contents], uses: Mapping[str, float]) -> Iterator[Holding]:
     nothing = Contents()
     for item in items:
         path = item.path
-        yield Holding(item, known.get(path, nothing), max(item.mtime, uses.get(path, 0.0)))
+        yield Holding(item, known.get(path, nothing), max(item.mtime, item.read, uses.get(path, 0.0)))
 
 
 class Namer:

@@ -1,21 +1,30 @@
-"""Removes things from the cache: select -> plan -> show -> remove. So far what a pattern names, for `remove`."""
+"""Removes things from the cache: select -> plan -> show -> remove; `prune` by a policy, `remove` by a pattern."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelwarm import removal
-from wheelwarm.naming import look, opened
+from wheelwarm import removal, retention
+from wheelwarm.errors import CacheError
+from wheelwarm.naming import glance, look, opened
+from wheelwarm.reclaim import Reader
 from wheelwarm.selection import choose
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from wheelwarm.cache.inventory import Item
+    from wheelwarm.ledger import Ledger
     from wheelwarm.model import Observer
-    from wheelwarm.naming import Holding
+    from wheelwarm.naming import Holding, Holdings
     from wheelwarm.removal import Plan, Removal
+    from wheelwarm.requirements import RequirementSet
+    from wheelwarm.retention import Pick, Policy, Why
     from wheelwarm.selection import Pattern
+    from wheelwarm.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +37,67 @@ class Selected:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruning(Selected):
+    """What a policy lets go. `why` has the cause of each holding; `causes` how much goes for each.
+
+    `before` and `after` are the bytes in pip's sections, as planned; `kept` counts the entries that inputs need.
+    """
+
+    policy: Policy
+    why: tuple[Why, ...]
+    causes: Mapping[Why, Removal]
+    before: int
+    after: int
+    kept: int
+
+    @property
+    def is_something(self) -> bool:
+        """Whether anything is to go."""
+        return bool(self.plan.items or self.plan.folders)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to prune by: a policy, inputs to keep by the names that a person calls them, and the targets.
+
+    `named` asks for names even if the policy needs none. `by_access` counts access times as use.
+    """
+
+    policy: Policy
+    keep: Mapping[str, RequirementSet]
+    targets: Sequence[Target] = ()
+    named: bool = True
+    by_access: bool = True
+
+
 def select(cache_dir: Path, pattern: Pattern, *, observer: Observer) -> Selected:
     """Plan the removal of all that a pattern names; CacheError if the directory is none. Nothing is removed yet."""
     with opened(cache_dir) as ledger:
         holdings = look(cache_dir, ledger, observer=observer)
         chosen = choose(holdings.all, pattern)
+        if chosen:
+            removal.check_is_cache(cache_dir, home=Path.home())
         plan = removal.plan((one.item for one in chosen), among=holdings.inventory.items)
         return Selected(cache_dir=cache_dir, holdings=tuple(chosen), plan=plan, warnings=tuple(ledger.warnings))
+
+
+def survey(cache_dir: Path, request: Request, *, environ: Mapping[str, str], observer: Observer) -> Pruning:
+    """Plan what goes by a policy. Nothing is removed yet.
+
+    Raises CacheError for a directory that is no cache of pip's, ResolveError when the needs of an input to keep are
+    not known.
+    """
+    now = time.time()
+    removal.check_is_cache(cache_dir, home=Path.home())
+    with opened(cache_dir) as ledger:
+        observer.phase("finding what is needed")
+        needed = {path for target in request.targets for path in _needed(request, target, ledger, environ, now)}
+        find = look if request.named or request.policy.by_contents else glance
+        holdings = _dated(find(cache_dir, ledger, observer=observer), request, ledger)
+        readers = [_reader(target) for target in request.targets] or [Reader()]
+        picks = retention.picks(holdings.all, request.policy, needed=needed, readers=readers, now=now)
+        return _pruning(holdings, picks, request, needed=needed, warnings=ledger.warnings, now=now)
 
 
 def remove(selected: Selected) -> Removal:
@@ -43,3 +106,73 @@ def remove(selected: Selected) -> Removal:
     with opened(selected.cache_dir) as ledger:
         ledger.learn_contents((), gone=[item.path for item in selected.plan.items])
     return removed
+
+
+def _needed(request: Request, target: Target, ledger: Ledger, environ: Mapping[str, str], now: float) -> Iterator[str]:
+    # What requirements mean takes many modules: most prunes keep no input.
+    from wheelwarm.lookup import Shelf, trusted_hosts_of
+    from wheelwarm.needs import needed_paths
+
+    if target.cache_dir != ledger.cache_dir:
+        raise CacheError(
+            f"{target.python} has another cache: {target.cache_dir}.",
+            hint="Prune each cache by itself, or name one by --cache-dir.",
+        )
+    for name, requirements in request.keep.items():
+        shelf = Shelf(target, ledger, now=now, trusted_hosts=trusted_hosts_of(requirements, target))
+        yield from needed_paths(requirements, shelf, environ, name=name)
+
+
+def _dated(holdings: Holdings, request: Request, ledger: Ledger) -> Holdings:
+    """Take what access times prove out of the last use, where they are not to count."""
+    if request.by_access:
+        return holdings
+    uses = ledger.uses()
+    dated = (replace(one, last_used=max(one.item.mtime, uses.get(one.item.path, 0.0))) for one in holdings.all)
+    return replace(holdings, all=tuple(dated))
+
+
+def _reader(target: Target) -> Reader:
+    return Reader(layout=target.traits.layout, version=target.version, tags=frozenset(target.tags))
+
+
+def _pruning(
+    holdings: Holdings,
+    picks: Sequence[Pick],
+    request: Request,
+    *,
+    needed: set[str],
+    warnings: Iterable[str],
+    now: float,
+) -> Pruning:
+    stock = holdings.inventory
+    chosen = tuple(pick.holding for pick in picks)
+    empty = (folder for folder in stock.empty if _is_left_behind(stock.root / folder, now))
+    plan = removal.plan((one.item for one in chosen), among=stock.items, folders=empty)
+    return Pruning(
+        cache_dir=stock.root,
+        holdings=chosen,
+        plan=plan,
+        warnings=tuple(warnings),
+        policy=request.policy,
+        why=tuple(pick.why for pick in picks),
+        causes=dict(_by_cause(plan, picks)),
+        before=retention.bytes_left(holdings.all, ()),
+        after=retention.bytes_left(holdings.all, picks),
+        kept=sum(one.item.path in needed for one in holdings.all),
+    )
+
+
+def _by_cause(plan: Plan, picks: Sequence[Pick]) -> Iterator[tuple[Why, Removal]]:
+    items: dict[Why, list[Item]] = {}
+    for item, pick in zip(plan.items, picks, strict=True):
+        items.setdefault(pick.why, []).append(item)
+    yield from ((why, removal.amount(items[why])) for why in retention.Why if why in items)
+
+
+def _is_left_behind(folder: Path, now: float) -> bool:
+    """Tell whether an empty folder is old: a process that has just made it is about to write there."""
+    try:
+        return now - folder.lstat().st_mtime > removal.BUILD_GRACE_SECONDS
+    except OSError:
+        return False

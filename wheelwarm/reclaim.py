@@ -25,8 +25,13 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 24 * 3600
 """How old a temporary file has to be before it counts as left behind: a pip may still be at work on a younger one."""
 
+HALF_GRACE_SECONDS = 600
+"""How old half of an entry has to be before it goes: pip writes the metadata first, then the body, maybe gigabytes."""
+
+HALVES = (Form.METADATA_ALONE, Form.BODY_ALONE, Form.ORIGIN_ALONE)
+"""What is of no use without the other half."""
+
 _VERSIONED = (Kind.WHEEL, Kind.SDIST, Kind.BUILT_WHEEL)
-_HALVES = (Form.METADATA_ALONE, Form.BODY_ALONE, Form.ORIGIN_ALONE)
 
 
 class Cause(StrEnum):
@@ -40,6 +45,8 @@ class Cause(StrEnum):
     """Unreadable, or shorter or longer than the server said."""
     EXPIRED = "expired"
     """pip drops it at the next look-up: past its lifetime, and nothing to ask the server by."""
+    YANKED = "yanked"
+    """Withdrawn from the index (PEP 592): pip takes it only for an exact pin."""
     SUPERSEDED = "superseded"
     """There is a newer version of the project in the cache."""
     OTHER_PYTHONS = "other_pythons"
@@ -71,12 +78,14 @@ def _condition(holding: Holding, reader: Reader, now: float) -> Iterator[Cause]:
     is_temporary = item.form is Form.TEMPORARY and now - holding.stored > GRACE_SECONDS
     if item.form is Form.ENTRY and (is_unread or contents.problem is Problem.OLDER_FORMAT):
         yield Cause.LEGACY
-    if item.form in _HALVES or is_temporary:
+    if item.form in HALVES or is_temporary:
         yield Cause.ORPHAN
     if contents.problem in (Problem.UNREADABLE, Problem.TRUNCATED):
         yield Cause.BROKEN
     if contents.expires is not None and contents.expires <= now and not contents.validator:
         yield Cause.EXPIRED
+    if contents.yanked:
+        yield Cause.YANKED
 
 
 def _use(holding: Holding, reader: Reader, newest: dict[str, Version]) -> Iterator[Cause]:

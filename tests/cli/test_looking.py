@@ -124,7 +124,9 @@ def test_the_json_of_stats_keeps_its_contract(stock: Stock) -> None:
         "demo": ["1.1", "1.0"],
         "other": ["2.0"],
     }
-    assert data["reclaimable"].keys() == {"legacy", "orphans", "broken", "expired", "superseded", "total"}
+    assert data["reclaimable"].keys() == {
+        "legacy", "orphans", "broken", "expired", "yanked", "superseded", "total",
+    }  # fmt: skip
     assert data["runs"].keys() == {
         "count", "hits", "stale", "misses", "uncacheable", "local", "hit_rate", "bytes_downloaded", "first", "last",
     }  # fmt: skip

@@ -73,13 +73,13 @@ def test_pip_asks_again_for_just_what_was_removed(
 def test_a_removed_project_is_built_again(
     pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path, version: str
 ) -> None:
-    """The locally built wheel goes with its sdist, its origin and its folder."""
+    """The locally built wheel goes with its sdist and its origin."""
     publish(index, tmp_path / "files")
     pip = pip_of(version)
     install(pip, index, cache_dir, tmp_path / "to")
 
     assert Program(pip, index, cache_dir).run("remove", "tool", "--yes").code == 0
 
-    assert not list((cache_dir / "wheels").iterdir())
+    assert not [path for path in (cache_dir / "wheels").rglob("*") if path.is_file()]
     installed = pip.run("install", "tool", "--target", str(tmp_path / "new"), cache_dir=cache_dir, index=index)
     assert "Building wheel" in installed.stdout

@@ -66,6 +66,8 @@ class File(NamedTuple):
 
     A tuple, since there are half a million in a large cache. `size` is in bytes; `allocated` are the bytes that it
     takes on the disk, 0 for each further hard link to a file counted already; `mtime_ns` is since the epoch, UTC.
+    `read_ns` is when it was last read, where the access time proves that it was since it came here, else 0; `links`
+    counts its hard links.
     """
 
     path: str
@@ -74,6 +76,8 @@ class File(NamedTuple):
     mtime_ns: int
     inode: int
     mode: int
+    read_ns: int = 0
+    links: int = 1
 
     @property
     def name(self) -> str:
@@ -115,6 +119,11 @@ class Item:
         return max([file.mtime_ns for file in self.files]) / 1e9
 
     @property
+    def read(self) -> float:
+        """When one of its files was last read, in seconds since the epoch, UTC; 0 where nothing proves that any was."""
+        return max([file.read_ns for file in self.files]) / 1e9
+
+    @property
     def mark(self) -> str:
         """What changes when one of its files does: name, size, time and inode of each."""
         return " ".join([f"{file.size}:{file.mtime_ns}:{file.inode}" for file in self.files])
@@ -125,7 +134,7 @@ class Inventory:
     """The whole cache directory.
 
     `folder_bytes` and `folder_allocated` are what its folders themselves take, as `du` counts them; `unreadable` are
-    the folders that could not be looked into, by their path below `root`.
+    the folders that could not be looked into, `empty` those with nothing in them, by their path below `root`.
     """
 
     root: Path
@@ -134,6 +143,7 @@ class Inventory:
     folder_bytes: int = 0
     folder_allocated: int = 0
     unreadable: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
 
 
 def take(root: Path) -> Inventory:
@@ -149,6 +159,7 @@ def take(root: Path) -> Inventory:
         folder_bytes=walk.folder_bytes,
         folder_allocated=walk.folder_allocated,
         unreadable=tuple(walk.unreadable),
+        empty=tuple(walk.empty),
     )
 
 
@@ -238,6 +249,7 @@ class _Walk:
     folder_bytes: int = 0
     folder_allocated: int = 0
     unreadable: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
     _linked: set[tuple[int, int]] = field(default_factory=set)
     _base: str = field(init=False)
 
@@ -252,8 +264,11 @@ class _Walk:
         pending = [""]
         while pending:
             folder = pending.pop()
+            others = len(pending)
             if files := self._look_into(folder, pending):
                 yield folder, files
+            elif len(pending) == others and self.unreadable[-1:] != [folder]:
+                self.empty.append(folder)
 
     def _look_into(self, folder: str, pending: list[str]) -> list[File]:
         """Return the files of a folder; add its folders to those to be looked into."""
@@ -288,7 +303,12 @@ class _Walk:
             identity = (status.st_dev, status.st_ino)
             taken = 0 if identity in self._linked else taken
             self._linked.add(identity)
-        return File(path, status.st_size, taken, status.st_mtime_ns, status.st_ino, status.st_mode)
+        # What puts a file in place sets its change time, also where it sets the others back (tar, cp -a): an access
+        # time after that is a reader's. relatime lets the first read after a change leave one, then one a day.
+        read = status.st_atime_ns if status.st_atime_ns > status.st_ctime_ns else 0
+        return File(
+            path, status.st_size, taken, status.st_mtime_ns, status.st_ino, status.st_mode, read, status.st_nlink
+        )
 
 
 def allocated(status: os.stat_result) -> int:

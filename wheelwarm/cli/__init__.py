@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wheelwarm import __version__
-from wheelwarm.cli import doctoring, looking, starting, verifying, warming
+from wheelwarm.cli import doctoring, keeping, looking, starting, verifying, warming
 from wheelwarm.cli.configuring import Command
 from wheelwarm.surroundings import leave_hook
 
@@ -35,6 +35,7 @@ app.command()(warming.prefetch)
 app.command()(warming.check)
 app.command()(looking.stats)
 app.command("list")(looking.list_)
+app.command()(keeping.prune)
 app.command()(looking.remove)
 app.command()(verifying.verify)
 app.command()(doctoring.doctor)

@@ -60,8 +60,8 @@ def stats(
 ) -> None:
     """Count what is in pip's cache: kinds, projects, ages, Pythons, what could go, past runs.
 
-    Last use is when the youngest of an entry's files was written, or a prefetch
-    found that pip will ask for it: pip itself leaves no trace of a hit.
+    Last use is when the youngest of an entry's files was written, or read where
+    the file system tells, or a prefetch found that pip will ask for it.
     With --cache-dir and no --python, no Python is asked what it could use.
     """
     with answering("stats", as_json=as_json):
@@ -100,8 +100,8 @@ def list_(
 ) -> None:
     """List what is in pip's cache by name, downloads and locally built wheels alike.
 
-    Last use is when the youngest of an entry's files was written, or a prefetch
-    found that pip will ask for it: pip itself leaves no trace of a hit.
+    Last use is when the youngest of an entry's files was written, or read where
+    the file system tells, or a prefetch found that pip will ask for it.
     Leftovers and strangers show with --kind other.
     """
     form = Format.JSON if as_json else form

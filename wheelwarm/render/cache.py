@@ -138,6 +138,9 @@ def removal_plan(selected: Selected) -> None:
 def removal_done(removed: Removal) -> None:
     """Print what has gone; the disk gets back what no other hard link holds."""
     write(f"{entries_text(removed)} removed, {size(removed.bytes)} ({size(removed.freed)} on disk)\n")
+    if removed.changed:
+        what = count_text(removed.changed, "entry", "entries")
+        stderr().print(f"{what} left: changed since the plan was made, by a pip at work perhaps")
 
 
 def entries_text(removal: Removal) -> str:
@@ -158,7 +161,7 @@ def removal_data(selected: Selected, removed: Removal, *, dry_run: bool) -> dict
 
 def amount_data(removal: Removal) -> dict[str, int]:
     """Return how much for JSON."""
-    return {"entries": removal.entries, "files": removal.files, "bytes": removal.bytes}
+    return {"entries": removal.entries, "files": removal.files, "bytes": removal.bytes, "freed": removal.freed}
 
 
 def print_notes(folders: Sequence[str]) -> None:

@@ -28,6 +28,7 @@ _CAUSES = {
     Cause.ORPHAN: ("orphans", "halves and leftovers"),
     Cause.BROKEN: ("broken", "unreadable or cut"),
     Cause.EXPIRED: ("expired", "pip drops it when next asked"),
+    Cause.YANKED: ("yanked", "withdrawn from the index"),
     Cause.SUPERSEDED: ("superseded", "a newer version is here"),
     Cause.OTHER_PYTHONS: ("for other Pythons", "not for this one"),
 }

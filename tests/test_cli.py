@@ -118,7 +118,7 @@ def test_the_json_of_prefetch_keeps_its_contract(
     }  # fmt: skip
     assert keys(answer.data["target"]) == {"python", "version", "pip", "cache_dir"}
     for artifact in answer.data["artifacts"]:
-        assert keys(artifact) == ARTIFACT | {"action", "after"}
+        assert keys(artifact) == ARTIFACT | {"action", "after", "lane"}
         assert keys(artifact["before"]) == keys(artifact["after"]) == {"outcome", "reason"}
     assert keys(answer.data["summary"]) == keys(answer.data["after"]) == COUNTS
     assert answer.err == ""

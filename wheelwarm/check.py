@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wheelwarm import wire
 from wheelwarm.knowledge import known_resolution
 from wheelwarm.ledger import Ledger
-from wheelwarm.lookup import Shelf, trusted_hosts_of, wanted, wanted_metadata
+from wheelwarm.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.model import Kind, Resolution, Row, Summary
 from wheelwarm.resolver import input_digest
 
@@ -82,7 +82,13 @@ def _asked(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str
 
     target = shelf.target
     digest = input_digest(requirements, target)
-    network = network_of(target, environ=environ, trusted_hosts=shelf.trusted_hosts, jobs=4)
+    network = network_of(
+        target,
+        environ=environ,
+        trusted_hosts=shelf.trusted_hosts,
+        jobs=4,
+        index_urls=index_urls_of(requirements, target),
+    )
     with (
         Fetcher(network) as fetcher,
         tempfile.TemporaryDirectory(prefix="wheelwarm-", ignore_cleanup_errors=True) as folder,

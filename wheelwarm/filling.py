@@ -21,7 +21,7 @@ from wheelwarm.cache import freshness
 from wheelwarm.company import borrow
 from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import Download, Fetched
-from wheelwarm.model import Action, Artifact, Kind, Outcome, Reason, StoredResponse, Verdict
+from wheelwarm.model import Action, Artifact, Kind, Lane, Outcome, Reason, StoredResponse, Verdict
 from wheelwarm.network import only_pip_can
 from wheelwarm.pip_errors import Words, explain
 from wheelwarm.redaction import redact
@@ -69,7 +69,7 @@ EXPECTED_ACTION = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What became of one step. `size` is the bytes that came over the network.
+    """What became of one step. `size` is the bytes that came over the network, `lane` how, None if nothing was asked.
 
     `refusal` is the server's own word against storing; `asked` are the URLs that a build looked up.
     """
@@ -79,6 +79,7 @@ class Done:
     error: FetchError | None = None
     refusal: Reason | None = None
     asked: tuple[str, ...] = ()
+    lane: Lane | None = None
 
 
 def step_for(artifact: Artifact, verdict: Verdict) -> Step:
@@ -165,27 +166,35 @@ class Filler:
 
     def _fetch(self, by_url: Mapping[str, tuple[Artifact, Lookup]]) -> Iterator[tuple[Artifact, Done]]:
         downloads = [self._download(artifact, found) for artifact, found in by_url.values()]
-        for download, result in self._fetcher.fetch_all(
+        for download, result in self._fetcher.fetch_each(
             downloads,
             new_body=self._shelf.http.new_body,
+            then=lambda download, fetched: self._accept(*by_url[download.url], fetched),
             on_begin=self._observer.begin,
             on_bytes=self._observer.advance,
         ):
-            artifact, found = by_url[download.url]
+            artifact, _ = by_url[download.url]
             self._observer.end(download.name)
             if not isinstance(result, FetchError):
-                yield artifact, self._accept(artifact, found, result)
+                yield artifact, replace(result, lane=Lane.PARALLEL)
             elif result.pip_may and artifact.kind is not Kind.METADATA:
                 yield artifact, self._by_pip(artifact)
             else:
-                yield artifact, Done(action=Action.FAILED, error=result)
+                yield artifact, Done(action=Action.FAILED, error=result, lane=Lane.PARALLEL)
 
     def _download(self, artifact: Artifact, found: Lookup) -> Download:
         headers = known_headers(self._shelf.request_headers())
         if found.stored is not None and step_for(artifact, found.verdict) is Step.REVALIDATE:
             headers |= freshness.conditional_headers(found.stored)
         hash_ = strong_hash(artifact) or ("sha256", "")
-        return Download(name=artifact.filename, url=artifact.url, headers=headers, algorithm=hash_[0])
+        return Download(
+            name=artifact.filename,
+            url=artifact.url,
+            headers=headers,
+            algorithm=hash_[0],
+            size=artifact.size,
+            digest=hash_[1],
+        )
 
     def _accept(self, artifact: Artifact, found: Lookup, fetched: Fetched) -> Done:
         try:
@@ -214,11 +223,12 @@ class Filler:
             return Done(action=Action.SKIPPED, size=fetched.size, refusal=refusal)
         as_pip_would = refusal is None and not fetched.redirected and varies_by_known(fetched.headers, headers)
         if as_pip_would and (self._stays_fresh(response, headers) or self.seed.of(artifact) is Seed.NEVER):
-            self._shelf.http.store(artifact.url, response, fetched.path)
+            self._shelf.store(artifact.url, response, fetched.path, sha256=fetched.digests["sha256"])
             return Done(action=Action.DOWNLOADED, size=fetched.size)
         if self.seed.of(artifact) is Seed.NEVER:
             return Done(action=Action.SKIPPED, size=fetched.size, refusal=refusal or Reason.NO_CACHING_HEADERS)
-        self._shelf.http.store(artifact.url, self._seeded(fetched.headers, fetched.digests["sha256"]), fetched.path)
+        digest = fetched.digests["sha256"]
+        self._shelf.store(artifact.url, self._seeded(fetched.headers, digest), fetched.path, sha256=digest)
         return Done(action=Action.SEEDED, size=fetched.size)
 
     def _refresh(self, artifact: Artifact, found: Lookup, fetched: Fetched) -> Done:
@@ -270,6 +280,9 @@ class Filler:
         if artifact.kind is Kind.METADATA:
             # pip has no command that fetches just this file; the wheel it belongs to is warmed all the same.
             return Done(action=Action.SKIPPED)
+        return replace(self._downloaded(artifact), lane=Lane.PIP)
+
+    def _downloaded(self, artifact: Artifact) -> Done:
         run = self._run_pip("download", "--dest", artifact)
         if run.completed.code != 0:
             return run.failed()
@@ -297,7 +310,7 @@ class Filler:
         run = self._run_pip("wheel", "--wheel-dir", artifact)
         if run.completed.code != 0:
             return run.failed()
-        return Done(action=Action.BUILT, asked=run.asked)
+        return Done(action=Action.BUILT, asked=run.asked, lane=Lane.PIP)
 
     def _run_pip(self, command: str, folder_option: str, artifact: Artifact) -> PipRun:
         """Run `pip download` or `pip wheel` for one artifact by its URL, exactly as pip's wheel cache keys it."""
@@ -333,7 +346,9 @@ class PipRun:
     def failed(self) -> Done:
         """Say in one sentence what pip said in many."""
         error = explain(Words(self.completed.err, self.completed.out, self.log_text()))
-        return Done(action=Action.FAILED, error=FetchError(error.message, hint=error.hint), asked=self.asked)
+        return Done(
+            action=Action.FAILED, error=FetchError(error.message, hint=error.hint), asked=self.asked, lane=Lane.PIP
+        )
 
 
 def options_file(arguments: Sequence[str], scratch: Path) -> list[str]:

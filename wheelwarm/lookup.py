@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelwarm import urls
+from wheelwarm.cache import format as cache_format
 from wheelwarm.cache import wheels
 from wheelwarm.cache.http import HttpCache
 from wheelwarm.cache.integrity import Damage
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from wheelwarm.cache.http import Lookup
     from wheelwarm.ledger import Ledger
+    from wheelwarm.model import StoredResponse
     from wheelwarm.requirements import RequirementSet
     from wheelwarm.target import Target
 
@@ -85,6 +87,16 @@ class Shelf:
         if found.sha256 and found.body_stat:
             self.ledger.learn_digest(found.body_path, found.body_stat, found.sha256)
         return found
+
+    def store(self, url: str, response: StoredResponse, body: Path, *, sha256: str) -> None:
+        """Store a response whose body was hashed while it was written, so that nobody need read it again for that.
+
+        CacheError if it cannot be stored. May be called from any thread.
+        """
+        self.http.store(url, response, body)
+        entry = self.http.entry(cache_format.key(url))
+        if entry.body_stat is not None:
+            self.ledger.learn_digest(entry.body_path, entry.body_stat, sha256)
 
     def request_headers(self) -> Mapping[str, str | None]:
         """Return the headers that the target's pip will send for a file, as far as they are known.
@@ -190,3 +202,12 @@ def wanted_metadata(resolution: Resolution) -> Iterator[Artifact]:
 def trusted_hosts_of(requirements: RequirementSet, target: Target) -> tuple[str, ...]:
     """Every host that the input or pip's configuration trusts."""
     return (*requirements.options.trusted_hosts, *(target.setting("trusted-host") or "").split())
+
+
+def index_urls_of(requirements: RequirementSet, target: Target) -> tuple[str, ...]:
+    """Every index that pip would ask, the input's before those of its configuration; they may hold credentials."""
+    options = requirements.options
+    if options.no_index:
+        return ()
+    first = options.index_url or target.setting("index-url") or ""
+    return (*first.split(), *options.extra_index_urls, *(target.setting("extra-index-url") or "").split())

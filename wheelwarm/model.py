@@ -80,6 +80,15 @@ class Action(StrEnum):
     FAILED = "failed"
 
 
+class Lane(StrEnum):
+    """Which way an artifact came into the cache."""
+
+    PARALLEL = "parallel"
+    """wheelwarm's own: many at once."""
+    PIP = "pip"
+    """The target's pip: while it resolved, or one artifact at a time."""
+
+
 class Kind(StrEnum):
     """What a file in the cache is."""
 
@@ -212,7 +221,7 @@ class Resolution:
 class Row:
     """One artifact in a report: what was found, what was done, what is there now.
 
-    `check` leaves `action` and `after` out; `error` explains a failed action.
+    `check` leaves `action`, `after` and `lane` out; `error` explains a failed action. What was kept took no lane.
     """
 
     artifact: Artifact
@@ -220,6 +229,7 @@ class Row:
     action: Action | None = None
     after: Verdict | None = None
     error: WheelwarmError | None = None
+    lane: Lane | None = None
 
     @property
     def final(self) -> Verdict:

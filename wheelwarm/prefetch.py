@@ -20,9 +20,9 @@ from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.fetcher import Fetcher
 from wheelwarm.filling import EXPECTED_ACTION, Done, Filler, Step, step_for
 from wheelwarm.ledger import Ledger
-from wheelwarm.lookup import Shelf, trusted_hosts_of, wanted, wanted_metadata
-from wheelwarm.model import Action, Artifact, Kind, Outcome, Reason, Resolution, Row, Summary, Verdict
-from wheelwarm.network import network_of
+from wheelwarm.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
+from wheelwarm.model import Action, Artifact, Kind, Lane, Outcome, Reason, Resolution, Row, Summary, Verdict
+from wheelwarm.network import LANE_JOBS, network_of
 from wheelwarm.pages import Pages
 from wheelwarm.recording import record
 from wheelwarm.resolver import input_digest, resolve
@@ -60,7 +60,7 @@ class Options:
 
     seed: SeedPolicy = field(default_factory=SeedPolicy)
     dry_run: bool = False
-    jobs: int = 8
+    jobs: int = LANE_JOBS
 
 
 def prefetch(
@@ -78,7 +78,13 @@ def prefetch(
     """
     started = time.monotonic()
     trusted_hosts = trusted_hosts_of(requirements, target)
-    network = network_of(target, environ=environ, trusted_hosts=trusted_hosts, jobs=options.jobs)
+    network = network_of(
+        target,
+        environ=environ,
+        trusted_hosts=trusted_hosts,
+        jobs=options.jobs,
+        index_urls=index_urls_of(requirements, target),
+    )
     with (
         Ledger(target.cache_dir) as ledger,
         Fetcher(network) as fetcher,
@@ -262,7 +268,9 @@ class _Run:
         after = self.shelf.verdict(artifact)
         artifact = self.shelf.measured(artifact)
         if done is not None:
-            return Row(artifact=artifact, before=before, action=done.action, after=after, error=done.error)
+            return Row(
+                artifact=artifact, before=before, action=done.action, after=after, error=done.error, lane=done.lane
+            )
         if before.warm or not after.warm:
             action = EXPECTED_ACTION[step_for(artifact, before)]
             return Row(artifact=artifact, before=before, action=action, after=after)
@@ -272,7 +280,7 @@ class _Run:
         revalidated = before.reason is Reason.EXPIRED
         self.bytes_downloaded += 0 if revalidated else artifact.size or 0
         action = Action.REVALIDATED if revalidated else Action.DOWNLOADED
-        return Row(artifact=artifact, before=before, action=action, after=after)
+        return Row(artifact=artifact, before=before, action=action, after=after, lane=Lane.PIP)
 
 
 @dataclass(frozen=True, slots=True)

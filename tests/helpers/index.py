@@ -78,10 +78,11 @@ class Index:
         self._resources: dict[str, Resource] = {}
         self._headers: list[tuple[str, Headers]] = []
         self._faults: list[_Pending] = []
-        self._server = Server(self, tls=_tls().context if settings.tls else None)
+        self._server = Server(self, tls=_tls().context_for(settings) if settings.tls else None)
         self.host = "localhost"
         self.port = self._server.port
         self.ca_bundle = _tls().ca_bundle
+        self.client_certificate = _tls().client_certificate
 
     @property
     def url(self) -> str:
@@ -263,13 +264,15 @@ def serve_index(
     hashes: bool = True,
     metadata: bool = True,
     auth: tuple[str, str] | None = None,
+    client_certificates: bool = False,
     latency: float = 0.0,
     bytes_per_second: float | None = None,
 ) -> Iterator[Index]:
     """Run an index that serves the wheels and sdists of `directory`, if given, until the block ends.
 
     `profile`: the headers of the whole index; `pages`: one content type (of index_pages), whatever Accept says;
-    `auth`: user name and password to ask for; `latency` in seconds before each answer, `bytes_per_second` a connection.
+    `auth`: user name and password to ask for; `client_certificates`: talk to nobody without one;
+    `latency` in seconds before each answer, `bytes_per_second` a connection.
     """
     settings = _Settings(
         tls=tls,
@@ -278,6 +281,7 @@ def serve_index(
         hashes=hashes,
         metadata=metadata,
         auth=auth,
+        client_certificates=client_certificates,
         latency=latency,
         bytes_per_second=bytes_per_second,
     )
@@ -299,6 +303,7 @@ class _Settings:
     hashes: bool
     metadata: bool
     auth: tuple[str, str] | None
+    client_certificates: bool
     latency: float
     bytes_per_second: float | None
 
@@ -313,19 +318,30 @@ class _Pending:
 @dataclass(frozen=True, slots=True)
 class _Tls:
     context: ssl.SSLContext
+    strict: ssl.SSLContext
     ca_bundle: Path
+    client_certificate: Path
+
+    def context_for(self, settings: _Settings) -> ssl.SSLContext:
+        return self.strict if settings.client_certificates else self.context
 
 
 @cache
 def _tls() -> _Tls:
     authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    context, strict = (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(2))
+    for one in (context, strict):
+        issued.configure_cert(one)
+    strict.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(strict)
     directory = tempfile.TemporaryDirectory(prefix="wheelwarm-tests-")
     atexit.register(directory.cleanup)
     bundle = Path(directory.name) / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))
-    return _Tls(context, bundle)
+    client = Path(directory.name) / "client.pem"
+    authority.issue_cert("client@example.org").private_key_and_cert_chain_pem.write_to_path(str(client))
+    return _Tls(context, strict, bundle, client)
 
 
 def _error(status: int, headers: Mapping[str, str]) -> Reply:

@@ -156,11 +156,16 @@ def read_requirements(
 def takes(*readers: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the parameters of these functions, and as its first arguments the functions with them filled in.
 
-    So the command itself says when its requirements are read, and what catches the errors of that.
+    So the command itself says when its requirements are read, and what catches the errors of that. Keyword-only
+    parameters of the functions are no options: the command gives them.
     """
     # Return types are imported by type checkers only; here any stand-in will do.
-    stand_ins = {"RequirementSet": object, "Target": object}
-    shared = [inspect.signature(reader, locals=stand_ins, eval_str=True).parameters for reader in readers]
+    stand_ins = {"RequirementSet": object, "Target": object, "Mapping": dict}
+    signatures = [inspect.signature(reader, locals=stand_ins, eval_str=True).parameters for reader in readers]
+    shared = [
+        {name: parameter for name, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY}
+        for parameters in signatures
+    ]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(command, eval_str=True).parameters.values())[len(readers) :]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -13,9 +11,17 @@ from wheelwarm.cli.configuring import configuration
 from wheelwarm.cli.options import TARGET, CacheDir
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wheelwarm.target import Target
 
-Prober: TypeAlias = Callable[[], "list[Target]"]
+
+class Prober(Protocol):
+    """The probing of the targets that a command line names."""
+
+    def __call__(self, *, environ: Mapping[str, str]) -> list[Target]:
+        """Ask each Python what it is."""
+
 
 Pythons = Annotated[
     list[str] | None,
@@ -51,8 +57,10 @@ def probe_targets(
     implementation: Implementation = None,
     abis: Abis = None,
     cache_dir: CacheDir = None,
+    *,
+    environ: Mapping[str, str],
 ) -> list[Target]:
-    """Ask each Python what it is; the parameters are those of every command that takes targets."""
+    """Ask each Python what it is, in this environment; the parameters are those of every command that takes targets."""
     from wheelwarm.config import TargetChoice
     from wheelwarm.elsewhere import Elsewhere, located
     from wheelwarm.parts import distinct
@@ -67,7 +75,7 @@ def probe_targets(
     typed = [TargetChoice(python=python, elsewhere=elsewhere) for python in pythons or ()]
     if elsewhere and not typed:
         typed = [TargetChoice(elsewhere=elsewhere)]
-    environ, cwd = dict(os.environ), Path.cwd()
+    cwd = Path.cwd()
     return distinct(
         located(probe(choice.python, environ=environ, cwd=cwd, cache_dir=cache_dir), choice.elsewhere)
         for choice in typed or configuration().targets or (TargetChoice(),)

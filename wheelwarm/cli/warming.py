@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from wheelwarm.cli.answering import NO, answering
 from wheelwarm.cli.configuring import configuration
 from wheelwarm.cli.options import Json, Reader, read_requirements, takes
+from wheelwarm.cli.reaching import Environ, environment
 from wheelwarm.cli.targets import Prober, probe_targets
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 R = TypeVar("R", "PrefetchReport", "CheckReport")
 
 
-@takes(read_requirements, probe_targets)
+@takes(read_requirements, environment, probe_targets)
 def prefetch(
     read: Reader,
+    reach_by: Environ,
     probe: Prober,
     seed: Annotated[
         str | None,
@@ -36,7 +37,7 @@ def prefetch(
             "verified, or none.",
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Connections at once.")] = 8,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Connections at once.")] = 16,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; fetch and build nothing.")] = False,
     offline_ok: Annotated[
         bool,
@@ -59,11 +60,11 @@ def prefetch(
         from wheelwarm.render.progress import observer
 
         policy = _seed_policy(seed)
-        environ = dict(os.environ)
+        environ = reach_by()
         wanted = read()
         with observer() as watcher:
             watcher.phase("asking pip about itself")
-            targets = probe()
+            targets = probe(environ=environ)
             reach = reach_of(wanted, targets if offline_ok else (), environ)
             warm = functools.partial(
                 operate,
@@ -95,9 +96,10 @@ def _seed_policy(typed: str | None) -> SeedPolicy:
     return SeedPolicy(general=Seed(said.seed or Seed.VERIFIED), hosts=hosts)
 
 
-@takes(read_requirements, probe_targets)
+@takes(read_requirements, environment, probe_targets)
 def check(
     read: Reader,
+    reach_by: Environ,
     probe: Prober,
     ask_index: Annotated[bool, typer.Option("--resolve", help="Let pip ask the index what is needed now.")] = False,
     as_json: Json = False,
@@ -113,12 +115,12 @@ def check(
         from wheelwarm.render import artifacts
         from wheelwarm.render.progress import observer
 
-        environ = dict(os.environ)
+        environ = reach_by()
         wanted = read()
         with observer() as watcher:
             watcher.phase("asking pip about itself")
             ask = functools.partial(operate, wanted, ask_index=ask_index, environ=environ, observer=watcher)
-            parts = for_each(probe(), ask)
+            parts = for_each(probe(environ=environ), ask)
         done = all(part.report and part.report.complete for part in parts)
         _answer("check", parts, artifacts.check_table, artifacts.check_data, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)

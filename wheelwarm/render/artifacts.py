@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.table import Table
 from rich.text import Text
 
-from wheelwarm.model import Outcome, Reason, Summary
+from wheelwarm.model import Action, Lane, Outcome, Reason, Summary
 from wheelwarm.redaction import redact
 from wheelwarm.render import count_text, error_data, stderr, stdout
 from wheelwarm.render.plain import plain, size
@@ -87,11 +87,17 @@ def row_cells(row: Row, last: Sequence[str], *, brief: bool) -> list[Text]:
         "before": verdict_text(row.before, brief=brief),
         "outcome": verdict_text(row.before, brief=False),
         "plan": Text(row.action or ""),
-        "done": Text(row.action or ""),
+        "done": Text(done_text(row)),
         "after": verdict_text(row.final, brief=False),
     }
     names = (artifact.name, artifact.version, filename, bytes_)
     return [*(Text(plain(name)) for name in names), *(ends[name] for name in last)]
+
+
+def done_text(row: Row) -> str:
+    """Write what was done, and by whom if it came one by one."""
+    by_pip = row.lane is Lane.PIP and row.action in (Action.DOWNLOADED, Action.SEEDED)
+    return f"{row.action} by pip" if by_pip else row.action or ""
 
 
 def brief_file_name(artifact: Artifact) -> str:
@@ -226,7 +232,7 @@ def artifact_data(row: Row) -> dict[str, Any]:
         "before": verdict_data(row.before),
     }
     if row.after is not None:
-        data |= {"action": row.action, "after": verdict_data(row.after)}
+        data |= {"action": row.action, "after": verdict_data(row.after), "lane": row.lane}
     return data
 
 

@@ -1,0 +1,113 @@
+"""Connections as pip would make them: proxies, client certificates, credentials, pauses for a whole host."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.helpers.index import Index, failure, redirect, serve_index
+from tests.helpers.proxies import serve_proxy
+from wheelwarm.errors import FetchError
+from wheelwarm.fetcher import Download, Fetched, Fetcher
+from wheelwarm.network import Network
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BODY = bytes(range(256)) * 100
+AUTH = ("user", "s3cret:")
+
+
+def network(index: Index, **options: Any) -> Network:
+    """Trust the index's authority, and give up soon."""
+    return Network(**{"ca_bundle": str(index.ca_bundle), "retries": 0, "timeout": 5.0, **options})
+
+
+def fetch(net: Network, url: str, folder: Path) -> Fetched:
+    """Fetch one file."""
+    with Fetcher(net) as fetcher:
+        return fetcher.fetch(Download(name="body.bin", url=url), folder / "body")
+
+
+@pytest.mark.parametrize("tls", [True, False])
+@pytest.mark.parametrize("auth", ["", "user:secret"])
+def test_a_proxy_carries_every_request(tmp_path: Path, tls: bool, auth: str) -> None:
+    """`--proxy` goes for http and https alike, with the password in its URL, and the server is still verified."""
+    with serve_index(tls=tls) as index, serve_proxy(auth) as proxy:
+        url = index.put("/files/body.bin", BODY)
+        net = network(index, proxy=proxy.credentialed_url if auth else proxy.url)
+        assert fetch(net, url, tmp_path).path.read_bytes() == BODY
+    place = f"localhost:{index.port}"
+    (line,) = proxy.asked
+    assert line.startswith(f"CONNECT {place} " if tls else f"GET http://{place}/files/body.bin ")
+
+
+def test_a_proxy_that_refuses_is_left_to_pip(index: Index, tmp_path: Path) -> None:
+    """Without the password that a proxy asks for the error shows no credentials; plain http tells it by status."""
+    with serve_index(tls=False) as plain, serve_proxy("user:secret") as proxy:
+        url = plain.put("/files/body.bin", BODY)
+        wrong = proxy.url.replace("://", "://user:wrong@")
+        with pytest.raises(FetchError) as caught:
+            fetch(network(plain, proxy=wrong), url, tmp_path)
+        assert (caught.value.message, caught.value.pip_may) == (f"The server answered 407 for {url}.", True)
+        with pytest.raises(FetchError) as caught:
+            fetch(network(index, proxy=wrong), f"{index.url}/x", tmp_path)
+        assert "wrong" not in caught.value.message + caught.value.hint
+    assert proxy.asked == []
+
+
+def test_an_indexs_credentials_open_its_files(tmp_path: Path) -> None:
+    """Credentials of an index URL are sent at once to its host, as pip sends them."""
+    with serve_index(auth=AUTH) as index:
+        url = index.put("/files/body.bin", BODY)
+        net = network(index, index_urls=(index.credentialed_url,))
+        assert fetch(net, url, tmp_path).path.read_bytes() == BODY
+        assert [request.status for request in index.requests] == [200]
+
+
+def test_credentials_stay_with_their_host(index: Index, tmp_path: Path) -> None:
+    """A redirect to another host does not carry them along."""
+    with serve_index(auth=AUTH) as private:
+        url = private.put("/files/body.bin", BODY)
+        private.inject("/files/body.bin", redirect(302, index.put("/files/body.bin", BODY)))
+        net = network(index, index_urls=(private.credentialed_url,))
+        assert fetch(net, url, tmp_path).path.read_bytes() == BODY
+        assert "authorization" in private.requests[0].headers
+    assert "authorization" not in index.requests[0].headers
+
+
+def test_a_client_certificate_is_shown(tmp_path: Path) -> None:
+    """A server that asks for a certificate gets that of `--client-cert`, and none without."""
+    with serve_index(client_certificates=True) as index:
+        url = index.put("/files/body.bin", BODY)
+        net = network(index, client_cert=str(index.client_certificate))
+        assert fetch(net, url, tmp_path).path.read_bytes() == BODY
+        with pytest.raises(FetchError):
+            fetch(network(index), url, tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_a_client_certificate_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None) -> None:
+    """A file that is missing or holds no certificate is said so before anything is asked."""
+    path = tmp_path / "me.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FetchError) as caught:
+        Fetcher(Network(client_cert=str(path)))
+    assert caught.value.message.startswith(f"The client certificate {path} cannot be used: ")
+    assert "--client-cert" in caught.value.hint
+
+
+def test_a_host_that_asks_to_wait_is_left_alone_by_all(index: Index, tmp_path: Path) -> None:
+    """One Retry-After holds every thread's requests to that host."""
+    urls = [index.put(f"/files/{number}.bin", BODY) for number in range(4)]
+    index.inject("/files/0.bin", failure(429, retry_after=1))
+    numbers = iter(range(9))
+    with Fetcher(network(index, jobs=1, retries=1)) as fetcher:
+        downloads = [Download(name=url, url=url, size=9 - at) for at, url in enumerate(urls)]
+        started = time.monotonic()
+        results = list(fetcher.fetch_all(downloads, new_body=lambda: tmp_path / str(next(numbers))))
+        assert time.monotonic() - started >= 1
+    assert all(isinstance(result, Fetched) for _, result in results)

@@ -1,0 +1,104 @@
+"""Parallel HTTP to temporary files, hashed on the way. The only HTTP client.
+
+It asks as pip asks (the same URL, the same headers that a Vary can name) and trusts as pip trusts; what pip alone can
+do with keyrings and odd proxies it leaves to pip, by a FetchError with `pip_may`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from wheelwarm.fetcher.batch import Batch
+from wheelwarm.fetcher.connections import Connections
+from wheelwarm.fetcher.transfer import Download, Fetched, Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from wheelwarm.errors import FetchError
+    from wheelwarm.network import Network
+
+__all__ = ["Download", "Fetched", "Fetcher"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The watcher made of two functions."""
+
+    begin: Callable[[str, int | None], None]
+    advance: Callable[[str, int], None]
+
+
+class Fetcher:
+    """A pool of connections for one run; use it as a context manager."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._connections = Connections(network)
+
+    def __enter__(self) -> Fetcher:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._connections.close()
+
+    def cancel(self) -> None:
+        """End every transfer now, for good; the threads notice at once."""
+        self._connections.cancel()
+
+    def fetch_all(
+        self,
+        downloads: Sequence[Download],
+        *,
+        new_body: Callable[[], Path],
+        on_begin: Callable[[str, int | None], None] = lambda _name, _size: None,
+        on_bytes: Callable[[str, int], None] = lambda _name, _amount: None,
+    ) -> Iterator[tuple[Download, Fetched | FetchError]]:
+        """Fetch several at once, the largest first, and yield each as it is done, failed ones with their error.
+
+        `new_body` makes the temporary file a body is written to; it is removed again unless the body is yielded.
+        """
+        kept = self.fetch_each(
+            downloads, new_body=new_body, then=lambda _download, fetched: fetched, on_begin=on_begin, on_bytes=on_bytes
+        )
+        yield from kept
+
+    def fetch_each(
+        self,
+        downloads: Sequence[Download],
+        *,
+        new_body: Callable[[], Path],
+        then: Callable[[Download, Fetched], T],
+        on_begin: Callable[[str, int | None], None] = lambda _name, _size: None,
+        on_bytes: Callable[[str, int], None] = lambda _name, _amount: None,
+    ) -> Iterator[tuple[Download, T | FetchError]]:
+        """Fetch several at once, and yield what `then` makes of each in the thread that fetched it.
+
+        `then` has the body to itself. What else than a FetchError it raises ends everything.
+        """
+        watcher = _Told(on_begin, on_bytes)
+        yield from Batch(self._connections, watcher, new_body=new_body, then=then).results(downloads)
+
+    def fetch(
+        self,
+        download: Download,
+        body: Path,
+        *,
+        on_begin: Callable[[str, int | None], None] = lambda _name, _size: None,
+        on_bytes: Callable[[str, int], None] = lambda _name, _amount: None,
+    ) -> Fetched:
+        """Fetch one file into `body`; whatever may pass, a cut in mid-file too, is tried again as often as pip retries.
+
+        Raises FetchError, and CacheError when the disk is full; `body` is gone then.
+        """
+        piece = Piece(self._connections, download, body, _Told(on_begin, on_bytes))
+        try:
+            piece.fetch()
+        except BaseException:
+            body.unlink(missing_ok=True)
+            raise
+        return piece.fetched()

@@ -1,0 +1,97 @@
+"""A large file in parts, each by a request of its own, so that no single connection's speed bounds the whole.
+
+The first part's answer must show that the server can do so: 206, the size that the index states, a strong ETag, with
+which each other part is then asked for (If-Range). The hash is that of the whole file, taken from the disk in order.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import TYPE_CHECKING
+
+from wheelwarm.errors import CacheError, FetchError
+from wheelwarm.fetcher.answers import RangeError, strong_validator
+from wheelwarm.fetcher.transfer import CHUNK, Piece, writing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wheelwarm.fetcher.connections import Connections
+    from wheelwarm.fetcher.transfer import Download, Fetched, Watcher
+
+PART = 4 * 2**20
+MOST_PARTS = 64
+
+
+def suits(download: Download, *, jobs: int) -> bool:
+    """Tell whether parts may be worth it: the file is large, of known hash, and asked for without a condition."""
+    conditional = any(name.lower().startswith("if-") for name in download.headers)
+    return jobs > 1 and bool(download.digest) and not conditional and (download.size or 0) >= 2 * PART
+
+
+def ends_of(size: int) -> list[int]:
+    """Divide so many bytes into parts of 4 MiB or more; return where each ends (exclusive)."""
+    step = max(PART, -(-size // MOST_PARTS))
+    return [*range(step, size, step), size]
+
+
+class Parted:
+    """A file whose first piece is there; the threads that fetch the others share this."""
+
+    def __init__(
+        self, connections: Connections, download: Download, body: Path, watcher: Watcher, *, lead: Piece, size: int
+    ) -> None:
+        self._connections = connections
+        self._download = download
+        self._body = body
+        self._watcher = watcher
+        self._lead = lead
+        ends = ends_of(size)
+        self.spans = list(itertools.pairwise(ends))
+        self._lock = threading.Lock()
+        self._hashing = threading.Lock()
+        self._missing = dict(self.spans)
+        self._running = len(self.spans)
+        self._error: FetchError | CacheError | None = None
+
+    def fetch(self, start: int, end: int) -> Fetched | None:
+        """Fetch one of the spans; the thread that ends last gets the whole file, or what went wrong with any."""
+        try:
+            if self._error is None:
+                self._piece(start, end).fetch()
+                with self._lock:
+                    self._missing.pop(start)
+                self._hash_on()
+        except (FetchError, CacheError) as exc:
+            self._error = self._error or exc
+        with self._lock:
+            self._running -= 1
+            is_last = self._running == 0
+        return self._finish() if is_last else None
+
+    def _piece(self, start: int, end: int) -> Piece:
+        etag = strong_validator(self._lead.head.headers) if self._lead.head else None
+        return Piece(self._connections, self._download, self._body, self._watcher, start=start, end=end, etag=etag)
+
+    def _hash_on(self) -> None:
+        """Hash what has come, as far as nothing is missing before it."""
+        with self._hashing, writing(self._download.name, self._body), self._body.open("rb") as file:
+            file.seek(self._lead.at)
+            while self._lead.at < (end := min(self._missing, default=self.spans[-1][1])):
+                chunk = file.read(min(CHUNK, end - self._lead.at))
+                for digest in self._lead.hashes.values():
+                    digest.update(chunk)
+                self._lead.at += len(chunk)
+
+    def _finish(self) -> Fetched:
+        """Return the file; once more in one piece where the parts do not make it up."""
+        if self._error is None:
+            fetched = self._lead.fetched()
+            if fetched.digests[self._download.algorithm] == self._download.digest:
+                return fetched
+        elif not isinstance(self._error, RangeError):
+            raise self._error
+        whole = Piece(self._connections, self._download, self._body, self._watcher)
+        whole.fetch()
+        return whole.fetched()

@@ -32,7 +32,7 @@ LAYERS = (
     {"parts"},
     {"needs", "retention"},
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
-    {"company", "seeding"},
+    {"company", "seeding", "pip_lane"},
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text", "dependency_groups", "index_options"},
     {"fetcher"},

@@ -16,9 +16,10 @@ from tests.helpers.artifacts import make_sdist, make_wheel, metadata_of
 from tests.helpers.index import ETAG_ONLY, LAST_MODIFIED_ONLY, NO_STORE, NONE, PYPI, Fault, Index, redirect, serve_index
 from tests.helpers.shelves import fetcher_of, filler_of, shelf_of, target_of
 from wheelwarm.fetcher import Fetcher
-from wheelwarm.filling import Filler, Step, direct_requirement, options_file, step_for
+from wheelwarm.filling import Filler, Step, step_for
 from wheelwarm.model import HIT, Action, Artifact, Kind, Outcome, Reason, Silent, StoredResponse, Verdict
 from wheelwarm.network import Network
+from wheelwarm.pip_lane import direct_requirement, options_file
 from wheelwarm.seeding import Seed, SeedPolicy
 from wheelwarm.urls import artifact_at, metadata_at
 

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.cache import format as cache_format
@@ -23,28 +20,27 @@ from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import Download, Fetched
 from wheelwarm.model import Action, Artifact, Kind, Lane, Outcome, Reason, StoredResponse, Verdict
 from wheelwarm.network import only_pip_can
-from wheelwarm.pip_errors import Words, explain
+from wheelwarm.pip_lane import PipLane
 from wheelwarm.redaction import redact
-from wheelwarm.resolver import STRONG_HASHES, read_log
+from wheelwarm.resolver import STRONG_HASHES
 from wheelwarm.seeding import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from wheelwarm.cache.http import HttpCache, Lookup
     from wheelwarm.fetcher import Fetcher
     from wheelwarm.lookup import Shelf
     from wheelwarm.model import Observer
+    from wheelwarm.pip_lane import PipRun
     from wheelwarm.seeding import SeedPolicy
-    from wheelwarm.target import Completed
 
 # A year, as RFC 9111, 4.2.2 leaves it to the cache; the body was checked against the index, so time cannot spoil it.
 SEED_LIFETIME = 365 * 24 * 3600
 LEAST_LIFETIME = 24 * 3600
 # CacheControl's debug line on a response that forbids storing.
 NO_STORE_LINE = 'Response header has "no-store"'
-# What would add artifacts of its own to each run.
-NOT_FOR_ONE_ARTIFACT = ("PIP_REQUIREMENT", "PIP_EDITABLE", "PIP_GROUP")
 BUILDS_AT_ONCE = max(1, min(4, os.cpu_count() or 1))
 
 
@@ -112,11 +108,7 @@ class Filler:
     ) -> None:
         self._shelf = shelf
         self._fetcher = fetcher
-        self._options = options_file(index_arguments, scratch)
-        kept = {name: value for name, value in environ.items() if name not in NOT_FOR_ONE_ARTIFACT}
-        # Nothing gets installed, so a wish never to install outside a virtual environment does not apply.
-        self._environ = kept | {"PIP_REQUIRE_VIRTUALENV": "0"}
-        self._scratch = scratch
+        self._pip = PipLane(shelf.target, index_arguments=index_arguments, environ=environ, scratch=scratch)
         self.seed = seed
         self._observer = observer
         self._lenders = lenders
@@ -162,7 +154,7 @@ class Filler:
 
     def learn_build(self, artifact: Artifact) -> tuple[str, ...]:
         """Let pip prepare an sdist, and return the URLs which that made it look up: the build requirements."""
-        return self._run_pip("download", "--dest", artifact).asked
+        return self._pip.run("download", "--dest", artifact).asked
 
     def _fetch(self, by_url: Mapping[str, tuple[Artifact, Lookup]]) -> Iterator[tuple[Artifact, Done]]:
         downloads = [self._download(artifact, found) for artifact, found in by_url.values()]
@@ -283,9 +275,9 @@ class Filler:
         return replace(self._downloaded(artifact), lane=Lane.PIP)
 
     def _downloaded(self, artifact: Artifact) -> Done:
-        run = self._run_pip("download", "--dest", artifact)
+        run = self._pip.run("download", "--dest", artifact)
         if run.completed.code != 0:
-            return run.failed()
+            return failed_by_pip(run)
         if self._shelf.verdict(artifact).warm:
             return Done(action=Action.DOWNLOADED, asked=run.asked)
         if NO_STORE_LINE in run.log_text():
@@ -307,69 +299,15 @@ class Filler:
 
     def _build(self, artifact: Artifact) -> Done:
         self._observer.phase(f"building {artifact.name} {artifact.version}")
-        run = self._run_pip("wheel", "--wheel-dir", artifact)
+        run = self._pip.run("wheel", "--wheel-dir", artifact)
         if run.completed.code != 0:
-            return run.failed()
+            return failed_by_pip(run)
         return Done(action=Action.BUILT, asked=run.asked, lane=Lane.PIP)
 
-    def _run_pip(self, command: str, folder_option: str, artifact: Artifact) -> PipRun:
-        """Run `pip download` or `pip wheel` for one artifact by its URL, exactly as pip's wheel cache keys it."""
-        folder = Path(tempfile.mkdtemp(dir=self._scratch))
-        log = folder / "pip.log"
-        arguments = [command, "--no-deps", folder_option, str(folder), *self._shelf.target.elsewhere.arguments()]
-        completed = self._shelf.target.run_pip(
-            [*arguments, *self._options, direct_requirement(artifact)],
-            environ=self._environ,
-            scratch=self._scratch,
-            log=log,
-        )
-        return PipRun(completed=completed, folder=folder, log=log)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipRun:
-    """One pip command for one artifact: how it ended and what it left in its folder."""
-
-    completed: Completed
-    folder: Path
-    log: Path
-
-    @property
-    def asked(self) -> tuple[str, ...]:
-        """Every URL that this pip looked up in its cache."""
-        return read_log(self.log).urls
-
-    def log_text(self) -> str:
-        """Pip's debug log."""
-        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
-
-    def failed(self) -> Done:
-        """Say in one sentence what pip said in many."""
-        error = explain(Words(self.completed.err, self.completed.out, self.log_text()))
-        return Done(
-            action=Action.FAILED, error=FetchError(error.message, hint=error.hint), asked=self.asked, lane=Lane.PIP
-        )
-
-
-def options_file(arguments: Sequence[str], scratch: Path) -> list[str]:
-    """Hand pip its index options in a file: URLs may hold credentials, and everybody can read a command line."""
-    if not arguments:
-        return []
-    path = scratch / "options.txt"
-    starts = [at for at, word in enumerate(arguments) if word.startswith("--")]
-    lines = [shlex.join(arguments[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=True)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return ["--requirement", str(path)]
-
-
-def direct_requirement(artifact: Artifact) -> str:
-    """Write `name @ URL#hash`, with just the fragment that pip will see later: it is part of the wheel cache's key."""
-    fragment = []
-    if artifact.link_hash:
-        fragment.append("=".join(artifact.link_hash))
-    if artifact.subdirectory:
-        fragment.append(f"subdirectory={artifact.subdirectory}")
-    return f"{artifact.name} @ {artifact.url}" + (f"#{'&'.join(fragment)}" if fragment else "")
+def failed_by_pip(run: PipRun) -> Done:
+    """Tell what became of an artifact that pip could not get or build."""
+    return Done(action=Action.FAILED, error=run.error(), asked=run.asked, lane=Lane.PIP)
 
 
 def strong_hash(artifact: Artifact) -> tuple[str, str] | None:

@@ -1,6 +1,6 @@
 # Every target makes what it needs: a virtual environment in .venv, with the newest Python from 3.11 on that starts.
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-pip lint type format bench build clean
+.PHONY: help dev demo test test-pip lint type format bench docs build clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -53,6 +53,9 @@ format: $(VENV)/dev  ## Mend style.
 
 bench: $(VENV)/dev  ## Measure against pip, as ratios in one run.
 	$(BIN)/python -m tests.bench
+
+docs: $(VENV)/installed  ## Write docs/commands.md from the program.
+	$(BIN)/python -m wheelwarm.cli.manual > docs/commands.md
 
 build: $(VENV)/made  ## Build sdist and wheel into dist/.
 	$(BIN)/python -m pip install --quiet build

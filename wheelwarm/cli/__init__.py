@@ -18,6 +18,7 @@ import typer
 from wheelwarm import __version__
 from wheelwarm.cli import doctoring, keeping, looking, starting, verifying, warming
 from wheelwarm.cli.configuring import Command
+from wheelwarm.cli.examples import epilog
 from wheelwarm.surroundings import leave_hook
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ app.command()(doctoring.doctor)
 app.command()(starting.init)
 for registered in app.registered_commands:
     registered.cls = Command
+    registered.epilog = epilog(registered.name or str(getattr(registered.callback, "__name__", "")))
 
 
 def print_version(wanted: bool) -> None:

@@ -43,7 +43,7 @@ class Command(TyperCommand):
                 found = configuration()
         if found is None or found.path is None:
             return super().make_context(info_name, args, parent, **extra)
-        self.epilog = f"Configuration: {found.path}"
+        self.epilog = "\n\n".join(filter(None, [self.epilog, f"Configuration: {found.path}"]))
         return super().make_context(info_name, args, parent, default_map=self._defaults(found), **extra)
 
     def _options(self) -> list[TyperOption]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wheelwarm.cli.answering import NO, answering
+from wheelwarm.cli.completing import complete_pattern
 from wheelwarm.cli.options import OUTPUT, CacheDir, Json
 from wheelwarm.cli.whole_cache import Python, cache_of
 from wheelwarm.model import Kind
@@ -52,7 +53,7 @@ def stats(
         typer.Option(
             "--html",
             metavar="FILE",
-            help="Write one self-contained page instead (needs the extra wheelwarm[html]).",
+            help="Write one self-contained page instead (needs the extra wheelwarm\\[html]).",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -87,7 +88,11 @@ def stats(
 def list_(
     pattern: Annotated[
         str | None,
-        typer.Argument(metavar="PATTERN", help="A project, NAME==VERSION, a file name, or a glob of these."),
+        typer.Argument(
+            metavar="PATTERN",
+            help="A project, NAME==VERSION, a file name, or a glob of these.",
+            autocompletion=complete_pattern,
+        ),
     ] = None,
     kinds: Kinds = None,
     sort: Annotated[Order, typer.Option("--sort", help="The order of the rows.", rich_help_panel=OUTPUT)] = Order.NAME,
@@ -127,7 +132,12 @@ def list_(
 
 def remove(
     pattern: Annotated[
-        str, typer.Argument(metavar="PATTERN", help="A project, NAME==VERSION, a file name, or a glob of these.")
+        str,
+        typer.Argument(
+            metavar="PATTERN",
+            help="A project, NAME==VERSION, a file name, or a glob of these.",
+            autocompletion=complete_pattern,
+        ),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; remove nothing.")] = False,

@@ -25,7 +25,7 @@ Reader: TypeAlias = Callable[[], "RequirementSet"]
 INPUT, INDEX, TARGET, OUTPUT = "What to look at", "Where pip looks", "For which Python", "What to print"
 
 Requirements = Annotated[
-    list[str] | None, typer.Argument(metavar="[REQUIREMENT]...", help="Requirements, as pip takes them.")
+    list[str] | None, typer.Argument(metavar="REQUIREMENT", help="Requirements, as pip takes them.")
 ]
 RequirementFiles = Annotated[
     list[str] | None,

@@ -1,0 +1,59 @@
+"""What the documentation says is what the program does."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.test_cli import COMMANDS
+from wheelwarm.cli import app
+from wheelwarm.cli.examples import EXAMPLES
+from wheelwarm.cli.manual import manual
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINES = [line for command in EXAMPLES if command in COMMANDS for line, _ in EXAMPLES[command]]
+
+
+def help_of(command: str) -> str:
+    """Return a command's help with white space made even."""
+    return " ".join(CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"}).stdout.split())
+
+
+def test_the_reference_is_the_program_s() -> None:
+    """docs/commands.md is what `make docs` would write."""
+    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == manual(), "run `make docs`"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_has_examples(command: str) -> None:
+    """Each command shows what to type, word for word, and no markup."""
+    shown = help_of(command)
+
+    assert command in EXAMPLES
+    assert all(f"$ {' '.join(line.split())}" in shown for line, _ in EXAMPLES[command])
+    assert "[dim]" not in shown
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_example_is_one_that_the_program_takes(line: str) -> None:
+    """The options of an example exist, and are used as they want it: with --help behind them nothing runs."""
+    words = shlex.split(line.partition(" | ")[0].partition(" || ")[0])
+
+    result = CliRunner().invoke(app, [*words[1:], "--help"])
+
+    assert (words[0], result.exit_code) == ("wheelwarm", 0), result.stderr
+    known = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", help_of(words[1])))
+    assert {word for word in words if word.startswith("-")} <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_link_leads_nowhere(page: Path) -> None:
+    """Every relative link of a page leads to a file."""
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []

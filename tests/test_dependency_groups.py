@@ -44,7 +44,7 @@ def test_reads_a_group_with_what_it_includes(folder: Path, prefix: str) -> None:
         ("bad", "pyproject.toml: group 'bad' cannot be read: "),
         ("lost", "pyproject.toml: group 'lost' cannot be read: "),
         ("no/pyproject.toml:test", "no/pyproject.toml cannot be read: No such file or directory."),
-        ("pylock.toml:test", "pylock.toml cannot hold a group for --group."),
+        ("poetry.lock:test", "poetry.lock cannot hold a group for --group."),
     ],
 )
 def test_names_the_group_that_cannot_be_read(folder: Path, group: str, message: str) -> None:

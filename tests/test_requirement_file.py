@@ -138,9 +138,9 @@ def test_refuses_what_must_not_be_read(folder: Path) -> None:
         ("pdm.lock", "pdm export"),
         ("Pipfile.lock", "pipenv requirements"),
         ("pyproject.toml", "--group NAME"),
-        ("pylock.toml", "Give the requirements instead."),
-        ("pylock.dev.toml", "Give the requirements instead."),
-        ("pylock.toml[extra]", "Give the requirements instead."),
+        ("pylock.toml", "Give it by itself: -r"),
+        ("pylock.dev.toml", "Give it by itself: -r"),
+        ("pylock.toml[extra]", "Give it by itself: -r"),
     ],
 )
 def test_refuses_other_formats_by_name(folder: Path, name: str, hint: str) -> None:

@@ -22,9 +22,7 @@ def read_group(group: str) -> tuple[Path, tuple[Requirement, ...]]:
     folder, colon, name = group.rpartition(":")
     path = Path(folder if colon else "pyproject.toml")
     if path.name != "pyproject.toml":
-        raise InputError(
-            f"{path} cannot hold a group for --group.", hint="Only a pyproject.toml can; locks are not read yet."
-        )
+        raise InputError(f"{path} cannot hold a group for --group.", hint="Only a pyproject.toml or a pylock.toml can.")
     table = _groups_table(path)
     try:
         return path, DependencyGroupResolver(table).resolve(name)

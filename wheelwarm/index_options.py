@@ -111,6 +111,16 @@ class IndexOptions:
         )
 
 
+def forced_format(options: IndexOptions, name: str) -> str | None:
+    """Return `wheel` or `sdist` where pip may take nothing else of a project: its own name beats `:all:`."""
+    for selector in (canonicalize_name(name), _ALL):
+        if selector in options.only_binary:
+            return "wheel"
+        if selector in options.no_binary:
+            return "sdist"
+    return None
+
+
 def _select(value: str, chosen: frozenset[str], others: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
     names = value.split(",")
     if _ALL in names:

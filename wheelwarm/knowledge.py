@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wheelwarm import lockfile
 from wheelwarm.errors import ResolveError
 from wheelwarm.pins import resolve_pins
 from wheelwarm.resolver import input_digest
@@ -23,6 +24,8 @@ def known_resolution(requirements: RequirementSet, shelf: Shelf, environ: Mappin
     """
     target = shelf.target
     remembered = shelf.ledger.recall(input_digest(requirements, target), target.identity)
+    if remembered is None and requirements.only_locks:
+        return lockfile.resolution(requirements.locks, target, requirements.options, now=shelf.now)
     resolution = remembered or resolve_pins(requirements, shelf, default_index=lambda: target.default_index(environ))
     if resolution is None:
         raise ResolveError(

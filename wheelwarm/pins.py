@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from packaging.metadata import parse_email
@@ -22,6 +22,7 @@ from wheelwarm import urls
 from wheelwarm.cache.archive import Window, read_zip_member, zip_members
 from wheelwarm.cache.format import normalise
 from wheelwarm.errors import CacheError, FormatError, InputError, ResolveError
+from wheelwarm.index_options import forced_format
 from wheelwarm.index_page import fragment_hash, fragment_subdirectory
 from wheelwarm.model import Artifact, Kind, Outcome, Resolution
 from wheelwarm.pages import Pages
@@ -147,7 +148,7 @@ class KnownArtifacts:
 def artifact_of_url(line: RequirementLine) -> Artifact:
     """Name what a direct URL or a path stands for."""
     url, _, fragment = (line.url or line.text).partition("#")
-    url = without_credentials(url)
+    url = urls.without_credentials(url)
     link_hash = fragment_hash(f"#{fragment}")
     # Of several hashes pip takes any: then none can be named that the body must have.
     hashes = [link_hash] if link_hash else allowed_hashes(line)
@@ -160,14 +161,6 @@ def artifact_of_url(line: RequirementLine) -> Artifact:
         subdirectory=fragment_subdirectory(f"#{fragment}"),
         direct=True,
     )
-
-
-def without_credentials(url: str) -> str:
-    """Return an http URL as pip asks for it, without the user information before the host."""
-    if not url.startswith("http"):
-        return url
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def allowed_hashes(line: RequirementLine) -> set[tuple[str, str]]:
@@ -227,14 +220,9 @@ class Choice:
 
 
 def allows_format(options: IndexOptions, candidate: Artifact) -> bool:
-    """Apply `--only-binary` and `--no-binary` as pip's format control does: a project's own name beats `:all:`."""
-    name, is_wheel = canonicalize_name(candidate.name), candidate.kind is Kind.WHEEL
-    for selector in (name, ":all:"):
-        if selector in options.only_binary:
-            return is_wheel
-        if selector in options.no_binary:
-            return not is_wheel
-    return True
+    """Apply `--only-binary` and `--no-binary` as pip's format control does."""
+    forced = forced_format(options, candidate.name)
+    return forced is None or (forced == "wheel") == (candidate.kind is Kind.WHEEL)
 
 
 def is_version(found: str, line: RequirementLine) -> bool:

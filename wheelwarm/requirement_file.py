@@ -183,7 +183,9 @@ def _local_path(name: str) -> Path:
 def _refuse_other_formats(path: Path) -> None:
     name = _EXTRAS.sub("", path.name)
     if _PYLOCK.fullmatch(name):
-        raise InputError(f"{path} is a lock file, and locks are not read yet.", hint="Give the requirements instead.")
+        raise InputError(
+            f"{path} is a lock file, which no requirements file can include.", hint=f"Give it by itself: -r {path}"
+        )
     if name in _OTHER_FORMATS:
         raise InputError(f"{path} is not in pip's requirements format.", hint=_OTHER_FORMATS[name])
 

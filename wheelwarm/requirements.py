@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from wheelwarm.dependency_groups import read_group
 from wheelwarm.errors import InputError
 from wheelwarm.index_options import IndexOptions
+from wheelwarm.lockfile import Lock, hashes_in, is_lock
+from wheelwarm.lockfile import read as read_locks
 from wheelwarm.redaction import redact
 from wheelwarm.requirement_file import FileLine, FileReader
 from wheelwarm.requirement_line import Parts, RequirementLine, parse, parse_editable
@@ -38,14 +40,15 @@ _SELECTING = {
 class RequirementSet:
     """What was asked for, as given and as read.
 
-    `lines` holds every requirement and constraint in pip's order. `options` are the given ones with those of the
-    files. `remote_files` are http(s) addresses of files that were not fetched: if there are any, the reading is
-    incomplete. `spooled` is the content of the files that can be read only once, by the name given (`-` for standard
-    input); it may hold credentials. `digest` is a sha256 in hex, see `read`.
+    `lines` holds every requirement and constraint in pip's order; what `locks` hold depends on the target. `options`
+    are the given ones with those of the files. `remote_files` are http(s) addresses of files that were not fetched: if
+    there are any, the reading is incomplete. `spooled` is the content of the files that can be read only once, by the
+    name given (`-` for standard input); it may hold credentials. `digest` is a sha256 in hex, see `read`.
     """
 
     arguments: tuple[str, ...]
     requirement_files: tuple[str, ...]
+    locks: tuple[Lock, ...] = ()
     constraint_files: tuple[str, ...]
     groups: tuple[str, ...]
     editables: tuple[str, ...]
@@ -57,10 +60,18 @@ class RequirementSet:
     digest: str
 
     @property
+    def only_locks(self) -> bool:
+        """Whether locks are all there is, so that nothing needs resolving."""
+        others = (*self.arguments, *self.requirement_files, *self.groups, *self.editables)
+        return bool(self.locks) and not others
+
+    @property
     def fully_pinned(self) -> bool:
         """Whether every requirement is an exact pin or a direct URL; its dependencies may still be open."""
         wanted = [line for line in self.lines if not line.constraint]
-        return bool(wanted) and not self.remote_files and all(line.pin or line.url for line in wanted)
+        return (
+            bool(wanted) and not self.remote_files and not self.locks and all(line.pin or line.url for line in wanted)
+        )
 
     @property
     def direct_urls(self) -> tuple[str, ...]:
@@ -69,9 +80,10 @@ class RequirementSet:
 
     @property
     def hashes(self) -> frozenset[tuple[str, str]]:
-        """Every (algorithm, digest) that a requirement states by `--hash`."""
+        """Every (algorithm, digest) that a requirement states by `--hash`, or a lock."""
         stated = (text.partition(":") for line in self.lines for text in line.hashes)
-        return frozenset((name, digest) for name, _, digest in stated)
+        locked = (pair for lock in self.locks for pair in hashes_in(lock))
+        return frozenset(((name, digest) for name, _, digest in stated)) | frozenset(locked)
 
     def pip_arguments(self, spooled: Mapping[str, Path] | None = None) -> list[str]:
         """Return what `pip install` is to be given: everything as it was asked for, so that pip reads the files itself.
@@ -88,6 +100,16 @@ class RequirementSet:
         ):
             words += [word for value in values for word in (flag, copies.get(value, value))]
         return words + list(self.arguments)
+
+    def beside_locks(self, pins: str) -> RequirementSet:
+        """Return what is to be resolved beside the locks, with a constraints file of what they hold."""
+        name = "what the locks hold"
+        return replace(
+            self,
+            locks=(),
+            constraint_files=(*self.constraint_files, name),
+            spooled={**self.spooled, name: pins.encode()},
+        )
 
     def index_arguments(self) -> list[str]:
         """Return only the index options, those found in files included, for a pip call about a single artifact."""
@@ -112,6 +134,9 @@ def read(
     URLs do not count, so a file moved elsewhere or a token renewed is the same input.
     Raises InputError when there is nothing to read, or for anything that pip could not read.
     """
+    lock_files, files = split(requirement_files, is_lock)
+    lock_groups, project_groups = split(groups, lambda group: is_lock(group.rpartition(":")[0]))
+    locks = read_locks(lock_files, [(path, name) for path, _, name in (one.rpartition(":") for one in lock_groups)])
     if not any((*arguments, *requirement_files, *groups, *editables)):
         raise InputError(
             "No requirements were given.", hint="Name a file of them: wheelwarm prefetch -r requirements.txt"
@@ -120,21 +145,22 @@ def read(
     # pip's own order, which matters for options in files: the last index URL stands.
     reading.add_files(constraint_files, constraint=True)
     reading.add_arguments(arguments)
-    reading.add_groups(groups)
+    reading.add_groups(project_groups)
     reading.add_editables(editables)
-    reading.add_files(requirement_files, constraint=False)
+    reading.add_files(files, constraint=False)
     return RequirementSet(
         arguments=tuple(arguments),
-        requirement_files=tuple(requirement_files),
+        requirement_files=tuple(files),
+        locks=locks,
         constraint_files=tuple(constraint_files),
-        groups=tuple(groups),
+        groups=tuple(project_groups),
         editables=tuple(editables),
         given_options=options,
         lines=tuple(reading.lines),
         options=reading.options,
         remote_files=tuple(reading.reader.remote_files),
         spooled=reading.reader.spooled,
-        digest=reading.digest(options),
+        digest=reading.digest(options, locks),
     )
 
 
@@ -169,7 +195,7 @@ class _Reading:
             line = replace(_line(text, parse_editable(text)), editable=True)
             self._add(line, "", options=(("--editable", text),))
 
-    def digest(self, given: IndexOptions) -> str:
+    def digest(self, given: IndexOptions, locks: Iterable[Lock]) -> str:
         record = {
             "options": [redact(word) for word in given.arguments()],
             "lines": [
@@ -177,6 +203,7 @@ class _Reading:
                 for constraint, text, options in self._record
             ],
             "remote": [redact(url) for url in self.reader.remote_files],
+            "locks": [lock.digest for lock in locks],
             "local": [_local_digests(line.path) for line in self.lines if line.path],
         }
         return hashlib.sha256(json.dumps(record).encode()).hexdigest()
@@ -201,6 +228,12 @@ class _Reading:
         for name, value in parsed.options:
             if name in _SELECTING:
                 self.options = self.options.selecting(_SELECTING[name], value)
+
+
+def split(names: Iterable[str], belongs: Callable[[str], bool]) -> tuple[list[str], list[str]]:
+    """Split names into those that belong and the others, each in order."""
+    names = list(names)
+    return [name for name in names if belongs(name)], [name for name in names if not belongs(name)]
 
 
 def _line(text: str, parts: Parts) -> RequirementLine:

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wheelwarm import lockfile
 from wheelwarm.errors import HashMismatchError, InputError, ResolveError
 from wheelwarm.model import Artifact, Kind, Observer, Resolution
 from wheelwarm.pip_errors import MISMATCH, Words, explain
@@ -46,12 +47,30 @@ def resolve(
     now: float,
     observer: Observer,
 ) -> Resolution:
-    """Let the target's pip resolve, from fresh index pages.
+    """Take what locks hold, and let the target's pip resolve the rest, from fresh index pages.
 
     Writes pip's report, its log and its temporary files below `scratch`; pip itself writes to the cache meanwhile.
     Raises HashMismatchError and other ResolveErrors, in pip's words.
     """
     check_wheels_only(requirements, target)
+    locked = lockfile.resolution(requirements.locks, target, requirements.options, now=now)
+    if requirements.only_locks:
+        return locked
+    if requirements.locks:
+        requirements = requirements.beside_locks(lockfile.pins(locked))
+    resolved = _ask_pip(requirements, target, environ=environ, scratch=scratch, now=now, observer=observer)
+    return lockfile.joined(locked, resolved)
+
+
+def _ask_pip(
+    requirements: RequirementSet,
+    target: Target,
+    *,
+    environ: Mapping[str, str],
+    scratch: Path,
+    now: float,
+    observer: Observer,
+) -> Resolution:
     report, log = scratch / "report.json", scratch / "pip.log"
     arguments = ["install", "--dry-run", "--ignore-installed", "--report", str(report)]
     if target.traits.refresh_package:

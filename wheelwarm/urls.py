@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -27,6 +27,14 @@ VCS_SCHEMES = ("git", "hg", "svn", "bzr")
 def file_name(url: str) -> str:
     """Return the last part of a URL's path."""
     return unquote(posixpath.basename(urlsplit(url).path.rstrip("/")))
+
+
+def without_credentials(url: str) -> str:
+    """Return an http URL as pip asks for it, without the user information before the host."""
+    if not url.startswith("http"):
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def is_artifact(url: str) -> bool:

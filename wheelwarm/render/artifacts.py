@@ -167,6 +167,7 @@ def source_text(report: CheckReport) -> str:
     when = f"{datetime.fromtimestamp(report.made, UTC):%Y-%m-%d %H:%M} UTC"
     return {
         "ledger": f"remembered from {when}",
+        "lock": "the lock itself",
         "pins": "the exact pins and URLs themselves",
     }.get(report.source, f"asked from the index {when}")
 

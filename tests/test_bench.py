@@ -126,6 +126,21 @@ def test_the_bench_of_fill(tmp_path: Path) -> None:
     }
 
 
+def test_the_bench_of_keep(tmp_path: Path) -> None:
+    """A few large wheels are looked at with and without their pages, beside sha256sum; all of them are sound."""
+    fetch_pip("26.3")
+    figures = tmp_path / "figures.json"
+
+    process = run_bench("keep", "--wheels", "2", "--rounds", "1", "--folder", str(tmp_path), "--json", str(figures))
+
+    assert process.returncode in (0, 1), process.stderr
+    bench = json.loads(figures.read_text())["benches"]["keep"]
+    assert {"verify / sha256sum", "verify: peak MB"} <= {goal["name"] for goal in bench["goals"]}
+    assert {"sha256sum", "verify, authentic", "verify, readable", "verify --quick"} <= bench["measured"][
+        "2 large wheels"
+    ].keys()
+
+
 def test_the_set_of_wheels_is_closed(tmp_path: Path) -> None:
     """What a few requirements ask for, and what that asks for, is all the set; others are there to be passed over."""
     wheels = wheels_of(tmp_path, 30)

@@ -11,12 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import fill, see
+from tests.bench import fill, keep, see
 from tests.bench.harness import MissingError, Setting, data, newest_pip, table, versions
 from tests.bench.wheelset import USUAL
 from tests.helpers.pips import pip_store
 
-BENCHES = {"see": see.bench, "fill": fill.bench}
+BENCHES = {"see": see.bench, "fill": fill.bench, "keep": keep.bench}
 
 
 def main() -> int:

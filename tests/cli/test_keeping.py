@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["stock"]
 
 DAY = 86400.0
-AMOUNT = {"entries", "files", "bytes", "freed"}
+AMOUNT = {"entries", "files", "bytes"}
 
 
 def age(stock: Stock, *paths: Path, days: float) -> None:
@@ -41,8 +41,11 @@ def test_a_dry_run_shows_what_a_real_run_removes(stock: Stock) -> None:
     assert files(stock.root) == before
     done = run(stock, "prune", "--older-than", "30d", "--yes", "--json").data
 
-    assert {**planned, "dry_run": False} == {**done, "removed": dict.fromkeys(AMOUNT, 0)}
-    assert done["planned"] == done["removed"]
+    assert planned["removed"] == dict.fromkeys(AMOUNT, 0)
+    assert done["removed"] == done["planned"]
+    assert done["freed"]["removed"] == done["freed"]["planned"] == planned["freed"]["planned"]
+    for key in ("entries", "causes", "planned", "kept", "bytes_before", "bytes_after", "empty_folders"):
+        assert planned[key] == done[key]
     gone = {path for path in before - files(stock.root) if not path.endswith((".body", "origin.json"))}
     assert len(gone) == done["planned"]["entries"] == len(done["entries"]) == 6
     assert done["bytes_after"] == sum((stock.root / path).stat().st_size for path in files(stock.root))
@@ -55,10 +58,12 @@ def test_the_json_of_prune_keeps_its_contract(stock: Stock) -> None:
     data = run(stock, "prune", "--older-than", "30d", "--index-pages", "--dry-run", "--json").data
 
     assert data.keys() == {
-        "cache_dir", "planned", "removed", "changed", "dry_run", "causes", "kept", "bytes_before", "bytes_after",
+        "cache_dir", "planned", "removed", "freed", "changed", "dry_run", "causes", "kept", "bytes_before",
+        "bytes_after",
         "empty_folders", "entries",
     }  # fmt: skip
     assert data["planned"].keys() == data["removed"].keys() == AMOUNT
+    assert all(amount.keys() == AMOUNT | {"freed"} for amount in data["causes"].values())
     assert data["causes"].keys() == {why.value for why in Why}
     for figure in ("entries", "files", "bytes"):
         assert sum(amount[figure] for amount in data["causes"].values()) == data["planned"][figure]
@@ -165,7 +170,7 @@ def test_other_hard_links_are_told_of(stock: Stock) -> None:
     assert "other hard links" in answer.err
     assert "--max-size" not in answer.err
     data = run(stock, "prune", "--older-than", "30d", "--dry-run", "--json").data
-    assert data["planned"]["freed"] == path.stat().st_blocks * 512
+    assert data["freed"]["planned"] == path.stat().st_blocks * 512
 
 
 def test_a_size_that_cannot_be_kept_to_is_told(stock: Stock) -> None:

@@ -161,7 +161,7 @@ def removal_data(selected: Selected, removed: Removal, *, dry_run: bool) -> dict
 
 def amount_data(removal: Removal) -> dict[str, int]:
     """Return how much for JSON."""
-    return {"entries": removal.entries, "files": removal.files, "bytes": removal.bytes, "freed": removal.freed}
+    return {"entries": removal.entries, "files": removal.files, "bytes": removal.bytes}
 
 
 def print_notes(folders: Sequence[str]) -> None:

@@ -54,9 +54,10 @@ def data(found: Pruning, removed: Removal, *, dry_run: bool) -> dict[str, Any]:
         "cache_dir": str(found.cache_dir),
         "planned": amount_data(found.plan.total),
         "removed": amount_data(removed),
+        "freed": {"planned": found.plan.total.freed, "removed": removed.freed},
         "changed": removed.changed,
         "dry_run": dry_run,
-        "causes": {why.value: amount_data(found.causes.get(why, Removal())) for why in Why},
+        "causes": {why.value: _amount_data(found.causes.get(why, Removal())) for why in Why},
         "kept": found.kept,
         "bytes_before": found.before,
         "bytes_after": found.after,
@@ -66,6 +67,10 @@ def data(found: Pruning, removed: Removal, *, dry_run: bool) -> dict[str, Any]:
             for holding, why in zip(found.holdings, found.why, strict=True)
         ],
     }
+
+
+def _amount_data(amount: Removal) -> dict[str, int]:
+    return {**amount_data(amount), "freed": amount.freed}
 
 
 def _print_every_one(found: Pruning) -> None:

@@ -158,6 +158,8 @@ class Filler:
 
     def _fetch(self, by_url: Mapping[str, tuple[Artifact, Lookup]]) -> Iterator[tuple[Artifact, Done]]:
         downloads = [self._download(artifact, found) for artifact, found in by_url.values()]
+        if downloads:
+            self._observer.expect(len(downloads), sum(download.size or 0 for download in downloads))
         for download, result in self._fetcher.fetch_each(
             downloads,
             new_body=self._shelf.http.new_body,

@@ -311,6 +311,9 @@ class Observer(Protocol):
     def phase(self, text: str) -> None:
         """Say what goes on now, in a few words."""
 
+    def expect(self, files: int, size: int) -> None:
+        """Announce so many files, of so many bytes together as far as their sizes are known."""
+
     def begin(self, name: str, size: int | None) -> None:
         """Announce a file on its way."""
 
@@ -328,6 +331,9 @@ class Silent:
     """The observer that shows nothing."""
 
     def phase(self, text: str) -> None:
+        """Show nothing."""
+
+    def expect(self, files: int, size: int) -> None:
         """Show nothing."""
 
     def begin(self, name: str, size: int | None) -> None:

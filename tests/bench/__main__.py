@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import fill, keep, see
+from tests.bench import chart, fill, keep, see
 from tests.bench.harness import MissingError, Setting, data, newest_pip, table, versions
 from tests.bench.wheelset import USUAL
 from tests.helpers.pips import pip_store
@@ -45,6 +45,9 @@ def main() -> int:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(figures, indent=1) + "\n")
     _say(f"\nAll figures: {options.json}\n")
+    for one in benches:
+        if options.docs and one.name == "fill":
+            chart.write_docs(one, found, root=options.docs)
     return 0 if all(goal.met for one in benches for goal in one.goals) else 1
 
 
@@ -58,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--wheels", type=int, default=USUAL, help="wheels of the bench of filling")
     parser.add_argument("--part", action="append", default=[], choices=fill.PARTS, help="only this part of fill")
     parser.add_argument("--folder", type=Path, default=folder, help="where caches are kept between runs")
+    parser.add_argument("--docs", type=Path, metavar="ROOT", help="write README table and docs/bench.svg of fill there")
     parser.add_argument("--json", type=Path, default=folder / "figures.json", help="the file for all figures")
     options = parser.parse_args()
     if unknown := set(options.names) - set(BENCHES):

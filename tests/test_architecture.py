@@ -29,10 +29,10 @@ LAYERS = (
     {"prefetch", "check", "stats", "prune", "verify", "share", "doctor", "starting_file"},
     {"examination"},
     {"diagnosis"},
-    {"parts"},
+    {"parts", "readiness"},
     {"needs", "retention"},
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
-    {"company", "seeding", "pip_lane"},
+    {"company", "seeding", "pip_lane", "offline"},
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text", "dependency_groups"},
     {"lockfile"},
@@ -60,7 +60,7 @@ DOORS = {
     "msgpack": ("cache.format",),
     "obstore": ("share",),
 }
-PURE_POLICIES = ("seeding",)
+PURE_POLICIES = ("seeding", "offline")
 PURE = (
     "model",
     "diagnosis",

@@ -13,12 +13,14 @@ from wheelwarm.knowledge import known_resolution
 from wheelwarm.ledger import Ledger
 from wheelwarm.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.model import Kind, Resolution, Row, Summary
+from wheelwarm.readiness import readiness
 from wheelwarm.resolver import input_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from wheelwarm.model import Observer
+    from wheelwarm.offline import Offline
     from wheelwarm.requirements import RequirementSet
     from wheelwarm.target import Target
 
@@ -34,17 +36,26 @@ class CheckReport:
     made: float
     seconds: float
     warnings: tuple[str, ...] = ()
+    offline: Offline | None = None
 
     @property
     def complete(self) -> bool:
-        """Whether everything is a hit or local."""
+        """Whether everything is a hit or local; where offline was asked for, whether that works."""
+        if self.offline is not None:
+            return self.offline.works
         return all(row.final.warm for row in self.rows)
 
 
 def check(
-    requirements: RequirementSet, target: Target, *, ask_index: bool, environ: Mapping[str, str], observer: Observer
+    requirements: RequirementSet,
+    target: Target,
+    *,
+    ask_index: bool,
+    offline: bool = False,
+    environ: Mapping[str, str],
+    observer: Observer,
 ) -> CheckReport:
-    """Look up what these requirements stand for.
+    """Look up what these requirements stand for; `offline` asks what stands in the way of an install without network.
 
     Raises ResolveError when no earlier run, pin or URL tells that and `ask_index` is off.
     """
@@ -70,6 +81,7 @@ def check(
             made=resolution.made,
             seconds=time.monotonic() - started,
             warnings=tuple(ledger.warnings),
+            offline=readiness(requirements, resolution, shelf) if offline else None,
         )
 
 

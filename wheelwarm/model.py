@@ -62,6 +62,8 @@ class Reason(StrEnum):
     NOT_BUILT = "not built"
     BUILT_ELSEWHERE = "built elsewhere"
     """A wheel that only the machine it is for can build."""
+    OTHER_VERSION = "other version"
+    """An index page newer than the resolution leads pip to another file than the one known."""
     NO_INDEX_PAGE = "no index page"
     """No cached index page and no earlier run tells the URL behind an exact pin."""
 

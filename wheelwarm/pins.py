@@ -70,7 +70,28 @@ def resolve_pins(requirements: RequirementSet, shelf: Shelf, *, default_index: C
         pinned_artifact(line, pages, choice) or known.of(line, choice.options) or unknown(line) for line in lines
     ]
     check_closed(lines, artifacts, shelf)
-    return Resolution(artifacts=tuple(distinct(artifacts)), made=shelf.now, source="pins")
+    return Resolution(
+        artifacts=tuple(distinct(artifacts)),
+        asked=tuple(dict.fromkeys(asked)),
+        # pip that has hashes to check asks for none.
+        supporting=() if requirements.hashes else tuple(metadata_files(artifacts, pages)),
+        made=shelf.now,
+        source="pins",
+    )
+
+
+def metadata_files(artifacts: Iterable[Artifact], pages: Pages) -> Iterator[Artifact]:
+    """Yield the `.metadata` files that the pages offer beside wheels (PEP 658)."""
+    offered = {
+        normalise(link.url): link
+        for artifact in artifacts
+        if not artifact.direct
+        for link in pages.cached_links(canonicalize_name(artifact.name))
+    }
+    for artifact in distinct(artifacts):
+        link = offered.get(normalise(artifact.url)) if artifact.url else None
+        if link is not None and link.core_metadata is not None and artifact.kind is Kind.WHEEL:
+            yield replace(urls.metadata_at(link.metadata_url), hashes=dict(link.core_metadata))
 
 
 def distinct(artifacts: Iterable[Artifact]) -> Iterator[Artifact]:

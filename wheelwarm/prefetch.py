@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,7 +162,9 @@ class _Run:
             summary = Summary.of(before[one.identity] for one in metadata)
             return rows, (summary, summary)
         done = self._fill([*artifacts, *metadata])
-        self.shelf.ledger.remember(self._digest, self.shelf.target.identity, resolution)
+        # Index pages stored later than this may lead pip to something else.
+        made = replace(resolution, made=time.time())
+        self.shelf.ledger.remember(self._digest, self.shelf.target.identity, made)
         rows = tuple(self._row(one, before[one.identity], done.get(one.identity)) for one in artifacts)
         summaries = (
             Summary.of(before[one.identity] for one in metadata),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def record(shelf: Shelf, resolution: Resolution, rows: Sequence[Row], *, bytes_downloaded: int, seconds: float) -> None:
     """Keep a run in the ledger; it began at the shelf's `now` and took so many seconds."""
-    pages = [page_at(url) for url in resolution.asked if urls.is_page(url)]
+    pages = [urls.page_at(url) for url in resolution.asked if urls.is_page(url)]
     files = [replace(one, name=canonicalize_name(one.name)) for one in (*resolution.artifacts, *resolution.supporting)]
     asked_for = [*(row.artifact for row in rows), *wanted_metadata(resolution), *pages]
     shelf.ledger.learn_urls([*files, *pages])
@@ -37,11 +37,6 @@ def record(shelf: Shelf, resolution: Resolution, rows: Sequence[Row], *, bytes_d
             seconds=seconds,
         )
     )
-
-
-def page_at(url: str) -> Artifact:
-    """Name an index page by its URL."""
-    return Artifact(name=urls.page_project(url), version="", filename="", kind=Kind.INDEX_PAGE, url=url)
 
 
 def _paths(shelf: Shelf, artifacts: Iterable[Artifact]) -> Iterator[Path]:

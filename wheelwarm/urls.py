@@ -52,6 +52,11 @@ def page_project(url: str) -> str:
     return canonicalize_name(file_name(url.rstrip("/")))
 
 
+def page_at(url: str) -> Artifact:
+    """Name an index page by its URL."""
+    return Artifact(name=page_project(url), version="", filename="", kind=Kind.INDEX_PAGE, url=url)
+
+
 def artifact_at(url: str) -> Artifact:
     """Name an artifact by its URL alone; hashes have to come from elsewhere."""
     return artifact_named(file_name(url), url)

@@ -102,12 +102,13 @@ def check(
     reach_by: Environ,
     probe: Prober,
     ask_index: Annotated[bool, typer.Option("--resolve", help="Let pip ask the index what is needed now.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Would an install without network succeed?")] = False,
     as_json: Json = False,
 ) -> None:
     """Tell which artifacts pip would find in its cache, and why not the others.
 
     Uses no network: exact pins and URLs speak for themselves, for the rest the last prefetch is remembered.
-    Exit code 1 when anything is neither a hit nor local.
+    Exit code 1 when anything is neither a hit nor local; with --offline, when an install without network would fail.
     """
     with answering("check", as_json=as_json):
         from wheelwarm.check import check as operate
@@ -119,7 +120,9 @@ def check(
         wanted = read()
         with observer() as watcher:
             watcher.phase("asking pip about itself")
-            ask = functools.partial(operate, wanted, ask_index=ask_index, environ=environ, observer=watcher)
+            ask = functools.partial(
+                operate, wanted, ask_index=ask_index, offline=offline, environ=environ, observer=watcher
+            )
             parts = for_each(probe(environ=environ), ask)
         done = all(part.report and part.report.complete for part in parts)
         _answer("check", parts, artifacts.check_table, artifacts.check_data, done=done, as_json=as_json)

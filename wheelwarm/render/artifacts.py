@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.table import Table
 from rich.text import Text
 
-from wheelwarm.model import Action, Lane, Outcome, Reason, Summary
+from wheelwarm.model import Action, Kind, Lane, Outcome, Reason, Summary
 from wheelwarm.redaction import redact
 from wheelwarm.render import count_text, error_data, stderr, stdout
 from wheelwarm.render.plain import plain, size
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wheelwarm.check import CheckReport
     from wheelwarm.elsewhere import Elsewhere
     from wheelwarm.model import Artifact, Row, Verdict
+    from wheelwarm.offline import Offline
     from wheelwarm.prefetch import PrefetchReport
     from wheelwarm.target import Target
 
@@ -58,8 +59,44 @@ def check_table(report: CheckReport) -> None:
     print_rows(console, report.rows, ("outcome",))
     console.print(summary_text("now", Summary.of(row.before for row in report.rows)))
     print_metadata(console, report.metadata)
+    if report.offline is not None:
+        print_offline(console, report.offline)
     console.print(Text(f"resolution: {source_text(report)}"))
     print_target(console, report.target)
+
+
+def print_offline(console: Console, offline: Offline) -> None:
+    """Print whether an install without network works, and else what stands in the way."""
+    if offline.works:
+        console.print(Text.assemble("offline: ", ("yes", "green")))
+        return
+    things = count_text(len(offline.obstacles), "thing stands", "things stand")
+    console.print(Text.assemble("offline: ", ("no", "red"), f", {things} in the way"))
+    for obstacle in offline.obstacles:
+        artifact = obstacle.artifact
+        what = f"index page of {artifact.name}" if artifact.kind is Kind.INDEX_PAGE else artifact.filename
+        name = plain(redact(what or artifact.name))
+        console.print(Text.assemble(f"  {name}: ", verdict_text(obstacle.verdict, brief=False)), soft_wrap=True)
+    if offline.by_name:
+        console.print(
+            Text("  By name pip asks for index pages; a lock needs none: wheelwarm prefetch ... --lock pylock.toml")
+        )
+
+
+def offline_data(offline: Offline) -> dict[str, Any]:
+    """Return the answer to `--offline` for JSON."""
+    obstacles = [
+        {
+            "name": one.artifact.name,
+            "version": one.artifact.version,
+            "filename": one.artifact.filename,
+            "kind": one.artifact.kind.value,
+            "url": redact(one.artifact.url),
+            **verdict_data(one.verdict),
+        }
+        for one in offline.obstacles
+    ]
+    return {"works": offline.works, "obstacles": obstacles}
 
 
 def print_rows(console: Console, rows: Sequence[Row], last: Sequence[str]) -> None:
@@ -193,6 +230,7 @@ def check_data(report: CheckReport) -> dict[str, Any]:
         "artifacts": [artifact_data(row) for row in report.rows],
         "summary": summary_data(Summary.of(row.before for row in report.rows)),
         "metadata": summary_data(report.metadata),
+        **({"offline": offline_data(report.offline)} if report.offline is not None else {}),
         "resolution": {"source": report.source, "made": datetime.fromtimestamp(report.made, UTC).isoformat()},
         "seconds": round(report.seconds, 3),
     }

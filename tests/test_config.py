@@ -35,6 +35,8 @@ platform = "manylinux2014_aarch64"
 python-version = "3.10"
 implementation = "cp"
 abi = ["cp310", "abi3"]
+[[targets]]
+all-platforms = true
 
 [seed-hosts]
 "Packages.example.org" = "verified"
@@ -79,6 +81,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
                     abis=("cp310", "abi3"),
                 )
             ),
+            TargetChoice(elsewhere=Elsewhere(everywhere=True)),
         ),
         options={"jobs": 3, "cache-dir": str(tmp_path / "cache")},
         prune={"older-than": "90d", "keep": [str(tmp_path / "requirements.txt")], "stale": True, "legacy": False},

@@ -122,7 +122,7 @@ def _rows(resolution: Resolution, shelf: Shelf) -> Iterator[Row]:
 
     An sdist whose wheel was built here is not asked for, and when all are built, nor are their build requirements.
     """
-    artifacts = list(wanted(resolution))
+    artifacts = list(wanted(resolution, builds=not shelf.target.elsewhere.everywhere))
     verdicts = {one.identity: shelf.verdict(one) for one in artifacts}
     builds = [one for one in artifacts if one.kind is Kind.BUILT_WHEEL]
     unasked = {one.url for one in builds if verdicts[one.identity].warm}

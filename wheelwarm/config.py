@@ -133,7 +133,7 @@ def _group(table: _Table, text: str) -> str:
 
 
 def _target(table: _Table) -> TargetChoice:
-    table.expect("python", "platform", "python-version", "implementation", "abi")
+    table.expect("python", "platform", "python-version", "implementation", "abi", "all-platforms")
     python = table.text("python")
     if python and (os.sep in python or (table.file.parent / python).exists()):
         python = table.local(python)
@@ -142,6 +142,7 @@ def _target(table: _Table) -> TargetChoice:
         python_version=table.text("python-version"),
         implementation=table.text("implementation"),
         abis=table.texts("abi"),
+        everywhere=bool(table.flag("all-platforms")),
     )
     return TargetChoice(python=python, elsewhere=elsewhere)
 

@@ -36,10 +36,16 @@ class Elsewhere:
     python_version: str | None = None
     implementation: str | None = None
     abis: tuple[str, ...] = ()
+    everywhere: bool = False
+    """Every machine that a lock has files for."""
 
     def __bool__(self) -> bool:
         """Tell whether anything was said at all."""
-        return bool(self.platforms or self.python_version or self.implementation or self.abis)
+        return self.everywhere or bool(self.arguments())
+
+    def words(self) -> list[str]:
+        """Return the flags as they were typed, ours among them."""
+        return [*self.arguments(), *(["--all-platforms"] if self.everywhere else [])]
 
     def arguments(self) -> list[str]:
         """Return pip's flags."""
@@ -104,10 +110,14 @@ class Elsewhere:
 def located(target: Target, elsewhere: Elsewhere) -> Target:
     """Return a target for a machine that is elsewhere: the same pip and cache, other tags and markers.
 
-    Raises InputError for what names no machine.
+    Raises InputError for what names no machine, or all of them and one.
     """
-    if not elsewhere:
-        return target
+    if elsewhere.everywhere and elsewhere.arguments():
+        raise InputError(
+            f"--all-platforms and {elsewhere.arguments()[0]} exclude each other.", hint="Leave one of them out."
+        )
+    if not elsewhere.arguments():
+        return replace(target, elsewhere=elsewhere) if elsewhere else target
     own = target.tags[0].split("-")[1] if target.tags else f"{target.interpreter_name}{target.interpreter_version}"
     environment = elsewhere.environment(target.environment)
     return replace(

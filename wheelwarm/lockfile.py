@@ -129,7 +129,10 @@ def hashes_in(lock: Lock) -> Iterator[tuple[str, str]]:
 
 def resolution(locks: Iterable[Lock], target: Target, options: IndexOptions, *, now: float) -> Resolution:
     """Return what locks stand for on a target; ResolveError as `select`."""
-    artifacts = {one.identity: one for lock in locks for one in select(lock, target, options)}
+    if target.elsewhere.everywhere:
+        artifacts = {one.identity: one for lock in locks for one in select_all(lock)}
+    else:
+        artifacts = {one.identity: one for lock in locks for one in select(lock, target, options)}
     return Resolution(artifacts=tuple(artifacts.values()), made=now, source="lock")
 
 

@@ -184,11 +184,14 @@ def _reason(damage: Damage) -> Reason:
     return _REASONS.get(damage, Reason.DAMAGED)
 
 
-def wanted(resolution: Resolution) -> Iterator[Artifact]:
-    """Yield the artifacts that pip will ask for: each resolved file, the wheel built from it, build requirements."""
+def wanted(resolution: Resolution, *, builds: bool = True) -> Iterator[Artifact]:
+    """Yield the artifacts that pip will ask for: each resolved file, the wheel built from it, build requirements.
+
+    Without `builds` an sdist stands for itself.
+    """
     for artifact in resolution.artifacts:
         yield artifact
-        if artifact.kind is Kind.SDIST and urls.verdict_of(artifact.url, ()) is not LOCAL:
+        if builds and artifact.kind is Kind.SDIST and urls.verdict_of(artifact.url, ()) is not LOCAL:
             pattern = f"{artifact.name}-{artifact.version}-*.whl"
             yield replace(artifact, kind=Kind.BUILT_WHEEL, filename=pattern, hashes={}, size=None)
     yield from (one for one in resolution.supporting if one.kind is not Kind.METADATA)

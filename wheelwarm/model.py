@@ -64,6 +64,8 @@ class Reason(StrEnum):
     """A wheel that only the machine it is for can build."""
     OTHER_VERSION = "other version"
     """An index page newer than the resolution leads pip to another file than the one known."""
+    LOCK_UNKNOWN = "lock not known to pip"
+    """pip < 26.1 reads no pylock.toml."""
     NO_INDEX_PAGE = "no index page"
     """No cached index page and no earlier run tells the URL behind an exact pin."""
 

@@ -155,7 +155,8 @@ class _Run:
         self.observer.phase("resolving")
         resolution = self._completer.complete(self._resolve())
         self.filler.seed = self.options.seed.knowing(resolution.asked)
-        artifacts, metadata = list(wanted(resolution)), list(wanted_metadata(resolution))
+        builds = not self.shelf.target.elsewhere.everywhere
+        artifacts, metadata = list(wanted(resolution, builds=builds)), list(wanted_metadata(resolution))
         before = {one.identity: self._before(one) for one in (*artifacts, *metadata)}
         if self.options.dry_run:
             rows = tuple(planned(one, before[one.identity]) for one in artifacts)

@@ -17,7 +17,7 @@ from wheelwarm import offline, urls
 from wheelwarm.cache.entries import header_of
 from wheelwarm.cache.format import normalise
 from wheelwarm.errors import ResolveError
-from wheelwarm.model import Outcome, Reason, Verdict
+from wheelwarm.model import Artifact, Kind, Outcome, Reason, Verdict
 from wheelwarm.pages import Pages
 from wheelwarm.pins import Choice, applies, dependencies
 from wheelwarm.requirement_line import RequirementLine
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from wheelwarm.index_page import Link
     from wheelwarm.lookup import Shelf
-    from wheelwarm.model import Artifact, Resolution
+    from wheelwarm.model import Resolution
     from wheelwarm.offline import Obstacle, Offline
     from wheelwarm.requirements import RequirementSet
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 def readiness(requirements: RequirementSet, resolution: Resolution, shelf: Shelf) -> Offline:
     """Tell whether an install of these requirements would succeed with the network down."""
     disk = CacheDisk(requirements, resolution, shelf)
-    remote = tuple(disk.remote_files())
-    return offline.Offline(obstacles=(*remote, *offline.judge(resolution, disk).obstacles))
+    inputs = (*disk.remote_files(), *disk.unread_locks())
+    return offline.Offline(obstacles=(*inputs, *offline.judge(resolution, disk).obstacles))
 
 
 def local_path(text: str) -> Path | None:
@@ -89,6 +89,12 @@ class CacheDisk:
             verdict = self.shelf.verdict(urls.artifact_at(url))
             if not verdict.warm:
                 yield offline.Obstacle(artifact=urls.artifact_at(url), verdict=verdict)
+
+    def unread_locks(self) -> Iterator[Obstacle]:
+        """Find the locks that this pip does not read (before 26.1), so that nothing can be installed from them."""
+        for lock in () if self.shelf.target.traits.reads_pylock else self.requirements.locks:
+            file = Artifact(name=str(lock.path), version="", filename=lock.path.name, kind=Kind.OTHER, url="")
+            yield offline.Obstacle(artifact=file, verdict=Verdict(Outcome.UNCACHEABLE, Reason.LOCK_UNKNOWN))
 
     def _stored(self, page: str) -> float:
         """Return when a page was answered, in seconds since the epoch by the server's clock."""

@@ -93,7 +93,12 @@ def _ask_pip(
 
 def check_wheels_only(requirements: RequirementSet, target: Target) -> None:
     """Raise InputError where pip would refuse: for another machine it takes wheels only, and wants that to be said."""
-    if not target.elsewhere:
+    if target.elsewhere.everywhere and not requirements.only_locks:
+        raise InputError(
+            "Only a lock tells the files for all platforms, and not all that is asked for is one.",
+            hint="Name one alone: -r pylock.toml --all-platforms.",
+        )
+    if not target.elsewhere.arguments():
         return
     options = requirements.options
     said = options.only_binary or tuple((target.setting("only-binary") or "").split())

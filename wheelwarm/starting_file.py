@@ -28,7 +28,7 @@ _HEAD = """\
 """
 _OPTIONS = """
 # Connections at once.
-# jobs = 8
+# jobs = 16
 # "verified": store files that the server's headers keep pip from caching, once their hash is checked; or "never".
 # seed = "verified"
 """

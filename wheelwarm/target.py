@@ -73,7 +73,7 @@ class Target:
     def identity(self) -> str:
         """What makes two targets resolve alike: interpreter version, platform and pip, in one line."""
         platform = self.environment.get("platform_machine", ""), self.environment.get("sys_platform", "")
-        return " ".join((self.implementation, self.version, *platform, "pip", self.pip, *self.elsewhere.arguments()))
+        return " ".join((self.implementation, self.version, *platform, "pip", self.pip, *self.elsewhere.words()))
 
     def setting(self, name: str) -> str | None:
         """One pip setting as `pip install` sees it: environment over `[install]` over `[global]`."""

@@ -12,6 +12,7 @@ import pytest
 
 from tests.helpers.artifacts import make_sdist, make_wheel
 from tests.helpers.index import ETAG_ONLY, NONE, PYPI, Profile, serve_index
+from tests.helpers.locks import lock_text
 from tests.helpers.program import Program
 from wheelwarm.cache.format import entry_path, key
 
@@ -82,6 +83,17 @@ def names(*requirements: str) -> Asking:
 def urls(*filenames: str) -> Asking:
     """Ask by URL and hash."""
     return lambda world: world.direct(*filenames)
+
+
+def lock(*filenames: str) -> Asking:
+    """Ask by a lock of these files."""
+
+    def ask(world: World) -> tuple[str, ...]:
+        path = world.folder / "pylock.toml"
+        path.write_text(lock_text({world.index.file_url(name): world.files / name for name in filenames}))
+        return ("-r", str(path))
+
+    return ask
 
 
 def in_folder(*requirements: str) -> Asking:
@@ -214,6 +226,16 @@ SCENES = {
     "an sdist that needs nothing": Scene(
         asks=urls("alone-1.0.tar.gz"), pip=OLD, happened=(gone("wheels/**/*.whl"),), works=True
     ),
+    "a lock": Scene(asks=lock(APP, LIB), works=True),
+    "a lock, a file gone": Scene(asks=lock(APP, LIB), happened=(forgotten(LIB),), reasons={("wheel", "absent")}),
+    "a lock, a validator only": Scene(
+        asks=lock(LIB), profile=ETAG_ONLY, warm="download", reasons={("wheel", "no lifetime")}
+    ),
+    "a lock, an older pip": Scene(asks=lock(APP, LIB), pip=OLD, reasons={("other", "lock not known to pip")}),
+    "a lock with an sdist": Scene(asks=lock(LIB, TOOL), works=True),
+    "a lock with an sdist, its wheel gone, pages expired": Scene(
+        asks=lock(LIB, TOOL), happened=(gone("wheels/**/*.whl"), PAGES), reasons={EXPIRED}
+    ),
     "a folder": Scene(asks=in_folder("app", "--no-index"), pip=OLD, works=True),
     "a folder beside the index": Scene(asks=in_folder("app"), pip=OLD, works=True),
     "a file of here": Scene(
@@ -237,6 +259,9 @@ OFTEN = {
     "an sdist with its wheel",
     "an sdist without its wheel, all else fresh",
     "an sdist without its wheel, pages expired",
+    "a lock",
+    "a lock, an older pip",
+    "a lock with an sdist",
     "a folder beside the index",
     "a newer version since",
 }

@@ -9,6 +9,7 @@ import pytest
 
 from tests.functional.test_prefetch import publish
 from tests.helpers.artifacts import make_sdist, make_wheel
+from tests.helpers.locks import lock_text
 from tests.helpers.program import Program
 
 if TYPE_CHECKING:
@@ -180,3 +181,38 @@ def test_a_version_that_is_none(pip_of: PipOf, index: Index, cache_dir: Path) ->
 
     assert answer.code == 3
     assert "--python-version 3.12" in answer.err
+
+
+def test_every_file_of_a_lock(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """With `--all-platforms` all wheels and sdists of a lock are hits, for whatever machine; nothing is built."""
+    files = [
+        make_wheel(tmp_path, "fast", "1.0", tag="cp39-cp39-win_amd64"),
+        make_wheel(tmp_path, "fast", "1.0", tag="cp312-cp312-macosx_11_0_arm64"),
+        make_sdist(tmp_path, "fast", "1.0", error="the code of an sdist ran"),
+    ]
+    lock = tmp_path / "pylock.toml"
+    lock.write_text(lock_text({index.add(path): path for path in files}))
+    program = Program(pip_of("26.3"), index, cache_dir)
+    asked = ("-r", str(lock), "--all-platforms", "--json")
+
+    before, answer, after = (program.run(command, *asked) for command in ("check", "prefetch", "check"))
+
+    names = {path.name for path in files}
+    assert (before.code, before.outcomes()) == (1, dict.fromkeys(names, ("miss", "absent")))
+    assert (answer.code, answer.outcomes("after")) == (0, dict.fromkeys(names, ("hit", None)))
+    assert (after.code, set(after.outcomes())) == (0, names)
+    assert answer.data["target"]["elsewhere"]["everywhere"] is True
+    assert not index.page_requests()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"), [(("x",), "-r pylock.toml"), (("x", "--platform", "win_amd64"), "Leave one of them out")]
+)
+def test_all_platforms_is_for_locks(
+    pip_of: PipOf, index: Index, cache_dir: Path, arguments: tuple[str, ...], hint: str
+) -> None:
+    """Without a lock nothing tells all the files, and all machines are not one of them: errors that say so."""
+    answer = Program(pip_of("26.3"), index, cache_dir).run("prefetch", *arguments, "--all-platforms")
+
+    assert answer.code == 3
+    assert hint in answer.err

@@ -49,6 +49,11 @@ Abis = Annotated[
     list[str] | None, typer.Option("--abi", metavar="ABI", help="Its Python's ABI.", rich_help_panel=TARGET)
 ]
 
+AllPlatforms = Annotated[
+    bool,
+    typer.Option("--all-platforms", help="Every file of a lock, whatever it is for.", rich_help_panel=TARGET),
+]
+
 
 def probe_targets(
     pythons: Pythons = None,
@@ -56,6 +61,7 @@ def probe_targets(
     python_version: PythonVersion = None,
     implementation: Implementation = None,
     abis: Abis = None,
+    all_platforms: AllPlatforms = False,
     cache_dir: CacheDir = None,
     *,
     environ: Mapping[str, str],
@@ -71,6 +77,7 @@ def probe_targets(
         python_version=python_version,
         implementation=implementation,
         abis=tuple(abis or ()),
+        everywhere=all_platforms,
     )
     typed = [TargetChoice(python=python, elsewhere=elsewhere) for python in pythons or ()]
     if elsewhere and not typed:

@@ -194,7 +194,7 @@ def print_metadata(console: Console, summary: Summary) -> None:
 
 def print_target(console: Console, target: Target) -> None:
     """Print for which Python, pip and cache directory all this holds."""
-    where = " ".join(["", *target.elsewhere.arguments()])
+    where = " ".join(["", *target.elsewhere.words()])
     console.print(Text(f"target: Python {target.version} ({target.python}), pip {target.pip}{where}"), soft_wrap=True)
     console.print(Text(f"cache: {target.cache_dir}"), soft_wrap=True)
 
@@ -254,6 +254,7 @@ def elsewhere_data(elsewhere: Elsewhere) -> dict[str, Any]:
         "python_version": elsewhere.python_version,
         "implementation": elsewhere.implementation,
         "abis": list(elsewhere.abis),
+        "everywhere": elsewhere.everywhere,
     }
 
 

@@ -72,6 +72,6 @@ def _errors(part: Part[R]) -> Iterator[dict[str, str]]:
 
 def title(target: Target) -> str:
     """Name a target in one line."""
-    words = target.elsewhere.arguments()
+    words = target.elsewhere.words()
     where = f", {' '.join(words)}" if words else ""
     return plain(redact(f"Python {target.version} ({target.python}), pip {target.pip}{where}"))

@@ -29,7 +29,7 @@ LAYERS = (
     {"prefetch", "check", "stats", "prune", "verify", "share", "doctor", "starting_file"},
     {"examination"},
     {"diagnosis"},
-    {"parts", "readiness"},
+    {"parts", "readiness", "left_out"},
     {"needs", "retention"},
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
     {"company", "seeding", "pip_lane", "offline"},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from wheelwarm import wire
 from wheelwarm.knowledge import known_resolution
 from wheelwarm.ledger import Ledger
+from wheelwarm.left_out import left_out
 from wheelwarm.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.model import Kind, Resolution, Row, Summary
 from wheelwarm.readiness import readiness
@@ -80,7 +81,7 @@ def check(
             source=resolution.source,
             made=resolution.made,
             seconds=time.monotonic() - started,
-            warnings=tuple(ledger.warnings),
+            warnings=(*ledger.warnings, *left_out(resolution, shelf)),
             offline=readiness(requirements, resolution, shelf) if offline else None,
         )
 

@@ -50,7 +50,7 @@ class Company:
         return self._seen.get((_place(artifact, target), *artifact.identity))
 
     def usable(self, target: Target) -> list[Artifact]:
-        """Return what earlier parts asked for and this target may ask for too."""
+        """Return what earlier parts asked for and this target may ask for too, built wheels by their sdists."""
         return [one for one in self._artifacts.values() if _fits(one, target)]
 
     def note(self, artifact: Artifact, before: Verdict, target: Target) -> None:
@@ -117,7 +117,7 @@ def _place(artifact: Artifact, target: Target) -> _Place:
 def _fits(artifact: Artifact, target: Target) -> bool:
     """Tell whether a file may be for a target; `.metadata` by the wheel whose it is."""
     filename = artifact.filename.removesuffix(".metadata")
-    if not filename.endswith(".whl") or not target.tags:
+    if artifact.kind is Kind.BUILT_WHEEL or not filename.endswith(".whl") or not target.tags:
         return True
     try:
         return not {str(tag) for tag in parse_wheel_filename(filename)[3]}.isdisjoint(target.tags)

@@ -20,6 +20,7 @@ from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.fetcher import Fetcher
 from wheelwarm.filling import EXPECTED_ACTION, Done, Filler, Step, step_for
 from wheelwarm.ledger import Ledger
+from wheelwarm.left_out import left_out
 from wheelwarm.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.model import Action, Artifact, Kind, Lane, Outcome, Reason, Resolution, Row, Summary, Verdict
 from wheelwarm.network import LANE_JOBS, network_of
@@ -115,7 +116,7 @@ def prefetch(
             bytes_downloaded=run.bytes_downloaded,
             seconds=time.monotonic() - started,
             dry_run=options.dry_run,
-            warnings=tuple(ledger.warnings),
+            warnings=(*ledger.warnings, *run.warnings),
         )
 
 
@@ -135,6 +136,7 @@ class _Run:
     filler: Filler = field(init=False)
     shared: frozenset[tuple[Kind, str]] = frozenset()
     bytes_downloaded: int = 0
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.filler = Filler(
@@ -163,6 +165,7 @@ class _Run:
             summary = Summary.of(before[one.identity] for one in metadata)
             return rows, (summary, summary)
         done = self._fill([*artifacts, *metadata])
+        self.warnings = tuple(left_out(resolution, self.shelf))
         # Index pages stored later than this may lead pip to something else.
         made = replace(resolution, made=time.time())
         self.shelf.ledger.remember(self._digest, self.shelf.target.identity, made)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ from urllib.request import url2pathname
 from packaging.utils import canonicalize_name
 
 from wheelwarm import offline, urls
-from wheelwarm.cache.entries import header_of
 from wheelwarm.cache.format import normalise
 from wheelwarm.errors import ResolveError
 from wheelwarm.model import Artifact, Kind, Outcome, Reason, Verdict
@@ -97,10 +95,12 @@ class CacheDisk:
             yield offline.Obstacle(artifact=file, verdict=Verdict(Outcome.UNCACHEABLE, Reason.LOCK_UNKNOWN))
 
     def _stored(self, page: str) -> float:
-        """Return when a page was answered, in seconds since the epoch by the server's clock."""
+        """Return when a page was stored or revalidated, in seconds since the epoch; its Date has whole ones only."""
         found = self.shelf.http.lookup(page, self.shelf.target.traits.page_headers, now=self.shelf.now)
-        date = header_of(found.stored, "date") if found.stored else None
-        return parsedate_to_datetime(date).timestamp() if date else 0.0
+        try:
+            return found.entry.metadata_path.stat().st_mtime
+        except OSError:
+            return 0.0
 
     def _best(self, links: Sequence[Link], name: str) -> Link | None:
         """Return the link that pip would take now, by all that is known to be demanded of the project."""

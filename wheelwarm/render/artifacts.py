@@ -78,9 +78,8 @@ def print_offline(console: Console, offline: Offline) -> None:
         name = plain(redact(what or artifact.name))
         console.print(Text.assemble(f"  {name}: ", verdict_text(obstacle.verdict, brief=False)), soft_wrap=True)
     if offline.by_name:
-        console.print(
-            Text("  By name pip asks for index pages; a lock needs none: wheelwarm prefetch ... --lock pylock.toml")
-        )
+        console.print(Text("Only what is asked for by name needs index pages; a lock names URLs:"))
+        console.print(Text("  wheelwarm prefetch ... --lock pylock.toml   (before pip 26.1: offline.txt)"))
 
 
 def offline_data(offline: Offline) -> dict[str, Any]:

@@ -35,10 +35,11 @@ LAYERS = (
     {"company", "seeding", "pip_lane", "offline"},
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text", "dependency_groups"},
-    {"lockfile"},
+    {"lockfile", "locking"},
     {"index_options"},
     {"fetcher"},
     {"reach"},
+    {"outfile"},
     {"network", "target", "ledger", "ledger_names", "ledger_schema", "removal", "descent"},
     {"cache"},
     {"config"},
@@ -49,7 +50,7 @@ LAYERS = (
 )
 OPERATIONS = ("prefetch", "check", "stats", "prune", "verify", "share", "doctor", "starting_file")
 DOORS = {
-    "tomli_w": ("starting_file", "lockfile"),
+    "tomli_w": ("starting_file", "locking"),
     "typer": ("cli",),
     "rich": ("render",),
     "plotly": ("render.html",),

@@ -113,7 +113,7 @@ def test_the_json_of_prefetch_keeps_its_contract(
     assert keys(answer.envelope) == ENVELOPE
     assert (answer.envelope["wheelwarm"], answer.envelope["command"]) == (1, "prefetch")
     assert keys(answer.data) == {
-        "target", "artifacts", "summary", "after", "metadata", "bytes_downloaded", "seconds", "dry_run",
+        "target", "artifacts", "summary", "after", "metadata", "bytes_downloaded", "seconds", "dry_run", "lock",
         "config",
     }  # fmt: skip
     assert keys(answer.data["target"]) == {"python", "version", "pip", "cache_dir"}

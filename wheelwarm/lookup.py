@@ -5,8 +5,12 @@ Joins the two sections of the cache (HTTP entries, locally built wheels) with wh
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from wheelwarm import urls
 from wheelwarm.cache import format as cache_format
@@ -19,7 +23,6 @@ from wheelwarm.soundness import examine, remembered_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from wheelwarm.cache.http import Lookup
     from wheelwarm.ledger import Ledger
@@ -170,6 +173,14 @@ class Shelf:
             self.ledger.learn_sound({item.path: Sound(item.mark, finding.sha256, finding.authentic)})
         return finding.damage if finding else None
 
+    def hashed(self, artifact: Artifact) -> Artifact:
+        """Return the artifact with its size and a sha256: the one that is stated, else that of the file at hand."""
+        artifact = self.measured(artifact)
+        if artifact.hashes or artifact.url.startswith("file:"):
+            return artifact if artifact.hashes else with_digest(artifact)
+        found = self._look_up(artifact)
+        return artifact if found.stored is None else replace(artifact, hashes={"sha256": self.http.digest(found)})
+
     def measured(self, artifact: Artifact) -> Artifact:
         """Return the artifact with the size and, for a locally built wheel, the file name that the disk tells."""
         if artifact.kind is Kind.BUILT_WHEEL:
@@ -182,6 +193,15 @@ class Shelf:
 
 def _reason(damage: Damage) -> Reason:
     return _REASONS.get(damage, Reason.DAMAGED)
+
+
+def with_digest(artifact: Artifact) -> Artifact:
+    """Return a local file's artifact with its sha256; a folder has none."""
+    path = Path(url2pathname(urlsplit(artifact.url).path))
+    if not path.is_file():
+        return artifact
+    with path.open("rb") as file:
+        return replace(artifact, hashes={"sha256": hashlib.file_digest(file, "sha256").hexdigest()})
 
 
 def wanted(resolution: Resolution, *, builds: bool = True) -> Iterator[Artifact]:

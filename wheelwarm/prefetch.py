@@ -47,6 +47,8 @@ class PrefetchReport:
     bytes_downloaded: int
     seconds: float
     dry_run: bool = False
+    lock: Path | None = None
+    """The lock that was written, if any was."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -57,11 +59,12 @@ class PrefetchReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to prefetch. `jobs` bounds the connections at once."""
+    """How to prefetch. `jobs` bounds the connections at once; `lock` is the file to write that installs offline."""
 
     seed: SeedPolicy = field(default_factory=SeedPolicy)
     dry_run: bool = False
     jobs: int = LANE_JOBS
+    lock: Path | None = None
 
 
 def prefetch(
@@ -78,6 +81,10 @@ def prefetch(
     Raises ResolveError when pip cannot resolve them, CacheError when the cache cannot be written.
     """
     started = time.monotonic()
+    if options.lock is not None:
+        from wheelwarm import locking
+
+        locking.check(options.lock)
     trusted_hosts = trusted_hosts_of(requirements, target)
     network = network_of(
         target,
@@ -116,6 +123,7 @@ def prefetch(
             bytes_downloaded=run.bytes_downloaded,
             seconds=time.monotonic() - started,
             dry_run=options.dry_run,
+            lock=run.lock,
             warnings=(*ledger.warnings, *run.warnings),
         )
 
@@ -137,6 +145,7 @@ class _Run:
     shared: frozenset[tuple[Kind, str]] = frozenset()
     bytes_downloaded: int = 0
     warnings: tuple[str, ...] = ()
+    lock: Path | None = None
 
     def __post_init__(self) -> None:
         self.filler = Filler(
@@ -176,7 +185,15 @@ class _Run:
         )
         seconds = time.time() - self.shelf.now
         record(self.shelf, resolution, rows, bytes_downloaded=self.bytes_downloaded, seconds=seconds)
+        if self.options.lock is not None and all(row.final.warm for row in rows):
+            self._write_lock(self.options.lock, resolution)
         return rows, summaries
+
+    def _write_lock(self, path: Path, resolution: Resolution) -> None:
+        from wheelwarm import locking
+
+        locking.write(path, [self.shelf.hashed(one) for one in resolution.artifacts])
+        self.lock = path
 
     def _share(self) -> None:
         """Take from the other targets what they have, and note what of it needs no work here."""

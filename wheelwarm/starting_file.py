@@ -6,18 +6,18 @@ the table behind its last byte.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import tomllib
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tomli_w
 
+from wheelwarm import outfile
 from wheelwarm.config import FILE_NAME, PROJECT_FILE
 from wheelwarm.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # What a folder may offer to warm for, the most exact first.
 OFFERS = ("pylock.toml", "requirements.txt")
@@ -77,12 +77,12 @@ def start(folder: Path, *, write: bool = True) -> Started:
     if not project.exists():
         text = starting_text(folder, prefix="")
         if write:
-            _write(own, text.encode(), like=None)
+            outfile.write(own, text.encode())
         return Started(path=own, text=text, appended=False)
     text = starting_text(folder, prefix="tool.wheelwarm.")
     content = appended(project, text)
     if write:
-        _write(project, content, like=project)
+        outfile.write(project, content, like=project)
     return Started(path=project, text=text, appended=True)
 
 
@@ -115,28 +115,3 @@ def appended(path: Path, text: str) -> bytes:
             f"No table can be added to {path}: {exc}.", hint=f"Write [tool.wheelwarm] by hand, or a {FILE_NAME}."
         ) from exc
     return after
-
-
-def _write(path: Path, content: bytes, *, like: Path | None) -> None:
-    """Put the content in place at once, with the permissions of the file before; behind a link, in the linked file."""
-    path = path.resolve()
-    try:
-        with ExitStack() as remains:
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            temporary = Path(name)
-            remains.callback(temporary.unlink, missing_ok=True)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            if like is not None:
-                shutil.copymode(like, temporary)
-            else:
-                temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-    except OSError as exc:
-        raise InputError(f"{path} cannot be written: {exc.strerror or exc}.") from exc
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

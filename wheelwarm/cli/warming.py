@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from wheelwarm.cli.answering import NO, answering
 from wheelwarm.cli.configuring import configuration
-from wheelwarm.cli.options import Json, Reader, read_requirements, takes
+from wheelwarm.cli.options import OUTPUT, Json, Reader, read_requirements, takes
 from wheelwarm.cli.reaching import Environ, environment
 from wheelwarm.cli.targets import Prober, probe_targets
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from wheelwarm.parts import Part
     from wheelwarm.prefetch import PrefetchReport
     from wheelwarm.seeding import SeedPolicy
+    from wheelwarm.target import Target
 
 R = TypeVar("R", "PrefetchReport", "CheckReport")
 
@@ -38,6 +40,15 @@ def prefetch(
         ),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Connections at once.")] = 16,
+    lock: Annotated[
+        str | None,
+        typer.Option(
+            "--lock",
+            metavar="FILE",
+            help="Also write what installs with no network: pylock.toml, or NAME.txt for pips before 26.1.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; fetch and build nothing.")] = False,
     offline_ok: Annotated[
         bool,
@@ -65,11 +76,13 @@ def prefetch(
         with observer() as watcher:
             watcher.phase("asking pip about itself")
             targets = probe(environ=environ)
+            if lock is not None:
+                _require_one_machine(targets)
             reach = reach_of(wanted, targets if offline_ok else (), environ)
             warm = functools.partial(
                 operate,
                 wanted,
-                options=Options(seed=policy, dry_run=dry_run, jobs=jobs),
+                options=Options(seed=policy, dry_run=dry_run, jobs=jobs, lock=Path(lock) if lock else None),
                 environ=environ,
                 observer=watcher,
                 company=Company.of(targets),
@@ -81,6 +94,14 @@ def prefetch(
                     reach.check()
         _answer("prefetch", parts, artifacts.prefetch_table, artifacts.prefetch_data, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)
+
+
+def _require_one_machine(targets: Sequence[Target]) -> None:
+    """Refuse several targets: what one of them installs is no lock for the others."""
+    if len(targets) > 1:
+        raise typer.BadParameter("a lock is for one target; name one --python", param_hint="--lock")
+    if targets[0].elsewhere.everywhere:
+        raise typer.BadParameter("with --all-platforms there is a lock already", param_hint="--lock")
 
 
 def _seed_policy(typed: str | None) -> SeedPolicy:

@@ -50,6 +50,8 @@ def prefetch_table(report: PrefetchReport) -> None:
     print_metadata(console, report.metadata[-1])
     spent = "nothing" if report.dry_run else size(report.bytes_downloaded)
     console.print(Text(f"{spent} downloaded in {report.seconds:.1f} s"))
+    if report.lock:
+        console.print(Text(f"lock: {plain(str(report.lock))}"), soft_wrap=True)
     print_target(console, report.target)
 
 
@@ -219,6 +221,7 @@ def prefetch_data(report: PrefetchReport) -> dict[str, Any]:
         "bytes_downloaded": report.bytes_downloaded,
         "seconds": round(report.seconds, 3),
         "dry_run": report.dry_run,
+        "lock": str(report.lock) if report.lock else None,
     }
 
 

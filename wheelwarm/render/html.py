@@ -6,13 +6,10 @@ Names come from the cache and may be hostile: in the page they are data, never m
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from contextlib import suppress
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wheelwarm import outfile
 from wheelwarm.errors import InputError
 from wheelwarm.render import count_text
 from wheelwarm.render.cache import KIND_WORDS
@@ -21,6 +18,7 @@ from wheelwarm.tallies import Span, Tally, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from wheelwarm.model import Run
     from wheelwarm.naming import Holding
@@ -37,19 +35,7 @@ def write_page(report: StatsReport, path: Path) -> int:
     Raises InputError when plotly is missing or the file cannot be written.
     """
     content = page(report).encode("utf-8", "backslashreplace")
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
-    except OSError as exc:
-        raise InputError(f"{path} cannot be written: {exc.strerror or exc}.", hint="Name another file.") from exc
+    outfile.write(path, content)
     return len(content)
 
 

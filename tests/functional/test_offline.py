@@ -1,0 +1,146 @@
+"""The judge of `prefetch --lock`: with the index gone, in a fresh place, plain pip installs what the lock names."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.pylock import Pylock
+
+from tests.helpers.artifacts import make_sdist, make_wheel
+from tests.helpers.index import ETAG_ONLY, NONE, PYPI, serve_index
+from tests.helpers.program import Program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import PipOf
+    from tests.helpers.index import Index
+    from tests.helpers.pips import PipEnvironment
+
+PROFILES = {"pypi": PYPI, "none": NONE, "etag": ETAG_ONLY}
+OFTEN = (
+    ("26.3", "pylock.toml", "pypi"),
+    ("26.3", "pylock.toml", "none"),
+    ("26.3", "pylock.toml", "etag"),
+    ("23.2.1", "offline.txt", "none"),
+    ("25.3", "offline.txt", "etag"),
+)
+WITH_LOCKS = ("26.1.2", "26.2.1", "26.3")
+OLDER = ("22.2", "22.3.1", "23.2.1", "23.3.2", "24.3.1", "25.0.1", "25.2", "25.3", "26.0.1")
+
+each_scene = pytest.mark.parametrize(
+    ("version", "file", "profile"),
+    [
+        pytest.param(*scene, marks=() if scene in OFTEN else pytest.mark.pip_matrix)
+        for name, versions in (("pylock.toml", WITH_LOCKS), ("offline.txt", OLDER + WITH_LOCKS))
+        for scene in itertools.product(versions, (name,), PROFILES)
+    ],
+)
+
+
+def publish(index: Index, folder: Path) -> None:
+    """Publish wheels that depend on each other, and an sdist that needs another project to be built."""
+    folder.mkdir()
+    index.add(make_wheel(folder, "app", "1.0", requires=["lib>=1", "tool"], size=100_000))
+    index.add(make_wheel(folder, "lib", "1.0"))
+    index.add(make_wheel(folder, "helper", "3.0"))
+    index.add(make_sdist(folder, "tool", "0.5", build_requires=["helper"]))
+
+
+def expire_pages(cache_dir: Path) -> int:
+    """Make every index page in the cache as good as gone, as ten minutes do; return how many there were."""
+    pages = [path for path in cache_dir.rglob("*") if path.is_file() and b"vnd.pypi.simple" in path.read_bytes()[:4096]]
+    for path in pages:
+        path.unlink()
+    return len(pages)
+
+
+def install(pip: PipEnvironment, file: Path, cache_dir: Path, to: Path, *, index_url: str, ca_bundle: str) -> int:
+    """Let pip install from the file, with an index that does not answer; return its exit code."""
+    done = pip.run(
+        *("install", "-r", str(file), "--target", str(to), "--retries", "0", "--timeout", "2"),
+        cache_dir=cache_dir,
+        env={"PIP_INDEX_URL": index_url, "PIP_CERT": ca_bundle},
+    )
+    return done.returncode
+
+
+@each_scene
+def test_the_lock_installs_with_the_index_gone(
+    pip_of: PipOf, tmp_path: Path, cache_dir: Path, version: str, file: str, profile: str
+) -> None:
+    """Index stopped, pages expired: from the lock pip installs all, the sdist's wheel among it; by name it cannot."""
+    pip, lock = pip_of(version), tmp_path / file
+    with serve_index(profile=PROFILES[profile]) as index:
+        publish(index, tmp_path / "files")
+        answer = Program(pip, index, cache_dir).run("prefetch", "app", "--lock", str(lock), "--json")
+        gone = {"index_url": index.simple_url, "ca_bundle": str(index.ca_bundle)}
+        bundle = tmp_path / "ca.pem"
+        bundle.write_bytes(index.ca_bundle.read_bytes())
+        gone["ca_bundle"] = str(bundle)
+    assert (answer.code, answer.data["lock"]) == (0, str(lock)), answer.err
+    expire_pages(cache_dir)
+
+    by_name = tmp_path / "by-name.txt"
+    by_name.write_text("app\n")
+    assert install(pip, by_name, cache_dir, tmp_path / "no", **gone) != 0
+    assert install(pip, lock, cache_dir, tmp_path / "to", **gone) == 0
+    assert {path.name for path in (tmp_path / "to").glob("*.dist-info")} == {
+        "app-1.0.dist-info",
+        "lib-1.0.dist-info",
+        "tool-0.5.dist-info",
+    }
+
+
+def test_a_lock_is_valid_and_complete(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """The pylock.toml validates and states version, URL, size and sha256 of each file; reading it warms the same."""
+    publish(index, tmp_path / "files")
+    program = Program(pip_of("26.3"), index, cache_dir)
+    lock = tmp_path / "pylock.toml"
+
+    program.run("prefetch", "app", "--lock", str(lock))
+
+    read = Pylock.from_dict(tomllib.loads(lock.read_text(encoding="utf-8")))
+    files = [file for package in read.packages for file in (*(package.wheels or ()), package.sdist) if file]
+    assert [str(package.name) for package in read.packages] == ["app", "lib", "tool"]
+    assert all(file.size and file.hashes["sha256"] and file.url for file in files)
+    index.clear()
+    again = program.run("prefetch", "-r", str(lock), "--json")
+    assert set(again.actions().values()) == {"kept"}
+
+
+def test_what_is_no_lock_is_not_overwritten(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """A file of another kind, a name that is none of a lock's, a dry run: nothing is written, the reason said."""
+    publish(index, tmp_path / "files")
+    program = Program(pip_of("26.3"), index, cache_dir)
+    taken = tmp_path / "requirements.txt"
+    taken.write_text("app\n")
+
+    refused = program.run("prefetch", "app", "--lock", str(taken))
+    misnamed = program.run("prefetch", "app", "--lock", str(tmp_path / "lock.toml"))
+    dry = program.run("prefetch", "app", "--lock", str(tmp_path / "pylock.toml"), "--dry-run", "--json")
+
+    assert (refused.code, taken.read_text()) == (3, "app\n")
+    assert "is no lock" in refused.err
+    assert misnamed.code == 3
+    assert re.search(r"pylock\.toml", misnamed.err)
+    assert (dry.code, dry.data["lock"]) == (0, None)
+    assert not (tmp_path / "pylock.toml").exists()
+
+
+def test_an_incomplete_run_writes_no_lock(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """Where a file could not be warmed there is no lock that would fail later."""
+    publish(index, tmp_path / "files")
+    broken = tmp_path / "files" / "broken"
+    broken.mkdir()
+    index.add(make_sdist(broken, "nobuild", "1.0", build_requires=["no-such-project"]))
+    lock = tmp_path / "offline.txt"
+
+    answer = Program(pip_of("26.3"), index, cache_dir).run("prefetch", "app", "nobuild", "--lock", str(lock))
+
+    assert answer.code != 0
+    assert not lock.exists()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.shelves import target_of
-from wheelwarm.elsewhere import Elsewhere, located, platform_markers
+from wheelwarm.elsewhere import Elsewhere, platform_markers
 from wheelwarm.errors import InputError
+from wheelwarm.parts import located
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ library; the markers are those that the machine itself will see, as far as a pla
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import InputError
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from packaging.tags import Tag
-
-    from wheelwarm.target import Target
 
 _APPLE = re.compile(r"(?P<system>macosx|ios)_(?P<major>\d+)_(?P<minor>\d+)_(?P<arch>.+)")
 _ANDROID = re.compile(r"android_(?P<level>\d+)_(?P<abi>.+)")
@@ -105,28 +103,6 @@ class Elsewhere:
         if names := _IMPLEMENTATIONS.get(self.implementation or ""):
             variables |= {"implementation_name": names[0], "platform_python_implementation": names[1]}
         return variables
-
-
-def located(target: Target, elsewhere: Elsewhere) -> Target:
-    """Return a target for a machine that is elsewhere: the same pip and cache, other tags and markers.
-
-    Raises InputError for what names no machine, or all of them and one.
-    """
-    if elsewhere.everywhere and elsewhere.arguments():
-        raise InputError(
-            f"--all-platforms and {elsewhere.arguments()[0]} exclude each other.", hint="Leave one of them out."
-        )
-    if not elsewhere.arguments():
-        return replace(target, elsewhere=elsewhere) if elsewhere else target
-    own = target.tags[0].split("-")[1] if target.tags else f"{target.interpreter_name}{target.interpreter_version}"
-    environment = elsewhere.environment(target.environment)
-    return replace(
-        target,
-        version=environment["python_full_version"] if elsewhere.python_version else target.version,
-        tags=elsewhere.tags(target.interpreter_name, ".".join(target.version.split(".")[:2]), own),
-        environment=environment,
-        elsewhere=elsewhere,
-    )
 
 
 def default_abis(implementation: str, release: Sequence[int], *, abi: str, given: bool) -> list[str]:

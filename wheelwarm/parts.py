@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from wheelwarm.errors import WheelwarmError
+from wheelwarm.errors import InputError, WheelwarmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from wheelwarm.elsewhere import Elsewhere
     from wheelwarm.target import Target
 
 R = TypeVar("R")
@@ -33,6 +34,28 @@ def for_each(targets: Sequence[Target], operation: Callable[[Target], R]) -> lis
     if all(part.error for part in parts):
         raise next(part.error for part in parts if part.error)
     return parts
+
+
+def located(target: Target, elsewhere: Elsewhere) -> Target:
+    """Return a target for a machine that is elsewhere: the same pip and cache, other tags and markers.
+
+    Raises InputError for what names no machine, or all of them and one.
+    """
+    if elsewhere.everywhere and elsewhere.arguments():
+        raise InputError(
+            f"--all-platforms and {elsewhere.arguments()[0]} exclude each other.", hint="Leave one of them out."
+        )
+    if not elsewhere.arguments():
+        return replace(target, elsewhere=elsewhere) if elsewhere else target
+    own = target.tags[0].split("-")[1] if target.tags else f"{target.interpreter_name}{target.interpreter_version}"
+    environment = elsewhere.environment(target.environment)
+    return replace(
+        target,
+        version=environment["python_full_version"] if elsewhere.python_version else target.version,
+        tags=elsewhere.tags(target.interpreter_name, ".".join(target.version.split(".")[:2]), own),
+        environment=environment,
+        elsewhere=elsewhere,
+    )
 
 
 def distinct(targets: Iterable[Target]) -> list[Target]:

@@ -68,8 +68,8 @@ def probe_targets(
 ) -> list[Target]:
     """Ask each Python what it is, in this environment; the parameters are those of every command that takes targets."""
     from wheelwarm.config import TargetChoice
-    from wheelwarm.elsewhere import Elsewhere, located
-    from wheelwarm.parts import distinct
+    from wheelwarm.elsewhere import Elsewhere
+    from wheelwarm.parts import distinct, located
     from wheelwarm.target import probe
 
     elsewhere = Elsewhere(

@@ -40,6 +40,7 @@ def _growth(setting: Setting, small: Measured, large: Measured, name: str) -> Go
 
 def _measure(setting: Setting, entries: int, *, rounds: int) -> Measured:
     cache_dir = cache_of(setting.folder, entries)
+    _touch(cache_dir)
     stats = setting.wheelwarm_command("stats", "--cache-dir", str(cache_dir))
     commands = [
         Command(name=PIP, argv=setting.pip_command("cache", "info", "--cache-dir", str(cache_dir))),
@@ -47,6 +48,12 @@ def _measure(setting: Setting, entries: int, *, rounds: int) -> Measured:
         Command(name=AGAIN, argv=stats),
     ]
     return measure(commands, rounds=rounds, home=setting.pip.home)
+
+
+def _touch(cache_dir: Path) -> None:
+    """Let the kernel read the folders once: else the first command pays for the disk, and all others do not."""
+    for path in cache_dir.rglob("*"):
+        path.stat()
 
 
 def _forget(cache_dir: Path) -> None:

@@ -315,8 +315,11 @@ def test_a_miss_needs_no_metadata(modern_pip: PipEnvironment, index: Index, tmp_
 def test_a_hit_without_readable_metadata_is_told(
     modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
 ) -> None:
-    """Of a file that pip would use, but whose needs nobody can read, no pin set is called complete."""
-    broken = index.put("/direct/broken-1.0-py3-none-any.whl", b"PK no zip")
+    """Of a file that is whole, but whose needs nobody can read, no pin set is called complete."""
+    record = "broken-1.0.dist-info/RECORD"
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w") as archive:
+        archive.writestr(record, f"{record},,\n")
+    broken = index.put("/direct/broken-1.0-py3-none-any.whl", (tmp_path / "whole.zip").read_bytes())
     index.set_headers("/direct/*", PYPI.files)
     modern_pip.run("download", "--no-deps", f"broken @ {broken}", cache_dir=cache_dir, index=index, cwd=tmp_path)
     with pytest.raises(ResolveError, match=r"broken 1\.0 needs cannot be read"):

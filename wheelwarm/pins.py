@@ -89,7 +89,7 @@ def metadata_files(artifacts: Iterable[Artifact], pages: Pages) -> Iterator[Arti
         for link in pages.cached_links(canonicalize_name(artifact.name))
     }
     for artifact in distinct(artifacts):
-        link = offered.get(normalise(artifact.url)) if artifact.url else None
+        link = offered.get(normalise(artifact.url)) if artifact.url.startswith("http") else None
         if link is not None and link.core_metadata is not None and artifact.kind is Kind.WHEEL:
             yield replace(urls.metadata_at(link.metadata_url), hashes=dict(link.core_metadata))
 

@@ -101,7 +101,8 @@ def test_a_damaged_built_wheel_is_built_again(
     fixed = program.run("verify", "--fix", "--json")
 
     assert [one["reason"] for one in fixed.data["problems"]] == ["broken archive"]
-    assert not list((cache_dir / "wheels").iterdir())
+    # Its folders stay as long as a build could be at work there.
+    assert not [path for path in (cache_dir / "wheels").rglob("*") if path.is_file()]
     assert try_install(pip, index, cache_dir, to, "tool") == (0, set())
     assert len(list(cache_dir.glob("wheels/**/*.whl"))) == 1
 

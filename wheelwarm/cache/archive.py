@@ -87,17 +87,13 @@ class ZipMember:
     """One file of a zip archive, as the directory tells; sizes are in bytes, `offset` is that of its local header."""
 
     name: bytes
+    version_needed: int
     flags: int
     method: int
     crc: int
     compressed: int
     size: int
     offset: int
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether a password is needed, which no pip asks for."""
-        return bool(self.flags & _ENCRYPTED)
 
 
 def zip_members(window: Window, *, suffixes: tuple[bytes, ...] = (b"",)) -> Iterator[ZipMember]:
@@ -117,8 +113,9 @@ def zip_members(window: Window, *, suffixes: tuple[bytes, ...] = (b"",)) -> Iter
 
 def zip_directory(window: Window) -> tuple[int, int, int]:
     """Return the central directory's number of members, its size and offset in bytes; FormatError if it cannot be."""
-    count, size, offset = _end_of(window)
-    if count > ENTRIES_LIMIT or size > DIRECTORY_LIMIT or size < count * _CENTRAL.size or offset + size > window.size:
+    count, size, offset, end = _end_of(window)
+    # zipfile goes back from the end by the size: where that is not the offset, it refuses the archive or shifts it all.
+    if count > ENTRIES_LIMIT or size > DIRECTORY_LIMIT or size < count * _CENTRAL.size or offset + size != end:
         raise FormatError("a zip archive with an impossible directory")
     return count, size, offset
 
@@ -230,15 +227,16 @@ def tar_members(
         block = stream.read(_BLOCK)
 
 
-def _end_of(window: Window) -> tuple[int, int, int]:
-    """Find the directory's number of entries, size and offset in the end record, or in that of ZIP64."""
+def _end_of(window: Window) -> tuple[int, int, int, int]:
+    """Find the directory's number of entries, size, offset and end: what the end record says, or that of ZIP64."""
     end_at = next((end_at for length in _TAILS if (end_at := _end_at(window, length)) >= 0), -1)
     *_, count, size, offset, _ = window.unpack(_END, end_at, b"PK\5\6")
-    if count < 0xFFFF and _IN_ZIP64 not in (size, offset):
-        return count, size, offset
-    _, end64_at, _ = window.unpack(_END64_LOCATOR, end_at - _END64_LOCATOR.size, b"PK\6\7")
+    locator_at = end_at - _END64_LOCATOR.size
+    if locator_at < 0 or window.read(locator_at, 4) != b"PK\6\7":
+        return count, size, offset, end_at
+    _, end64_at, _ = window.unpack(_END64_LOCATOR, locator_at, b"PK\6\7")
     *_, count, size, offset = window.unpack(_END64, end64_at, b"PK\6\6")
-    return count, size, offset
+    return count, size, offset, end64_at
 
 
 def _end_at(window: Window, length: int) -> int:
@@ -267,7 +265,14 @@ def _member_at(directory: bytes, position: int, name: bytes) -> ZipMember:
         numbers[at] = _zip64_value(extra, place)
     size, compressed, offset = numbers
     return ZipMember(
-        name=name, flags=fields[3], method=fields[4], crc=fields[7], compressed=compressed, size=size, offset=offset
+        name=name,
+        version_needed=fields[2] & 0xFF,
+        flags=fields[3],
+        method=fields[4],
+        crc=fields[7],
+        compressed=compressed,
+        size=size,
+        offset=offset,
     )
 
 

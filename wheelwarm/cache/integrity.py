@@ -31,6 +31,11 @@ RATIO_LIMIT, RATIO_FREE = 100, 1 << 28
 _CHUNK = 1 << 18
 _BLOCK = 512
 _UTF8_NAME = 0x800  # APPNOTE 4.4.4, bit 11
+# What `zipfile` knows: APPNOTE up to 6.3; stored, deflated, by bzip2, LZMA and (Python 3.14) Zstandard; neither
+# encrypted nor patched data (4.4.4, bits 0, 5 and 6).
+_VERSION = 63
+_METHODS = (STORED, DEFLATED, 12, 14, 93)
+_UNREAD_FLAGS = 1 << 0 | 1 << 5 | 1 << 6
 _RECORD = re.compile(rb"[^/]+\.dist-info/RECORD")
 # What the wheel specification leaves out of RECORD: itself and its signatures.
 _UNRECORDED = (".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s")
@@ -195,8 +200,8 @@ def _check_member(
     if limit - member.offset <= _CHUNK:
         window.ahead(member.offset, limit - member.offset, _CHUNK)
     start = zip_content(window, member)
-    if start + member.compressed > limit or member.is_encrypted:
-        raise FormatError("a zip member that overlaps the next, or is encrypted")
+    if start + member.compressed > limit or not _is_known_to_zipfile(member):
+        raise FormatError("a zip member that overlaps the next, or that no pip can read")
     if member.method not in (STORED, DEFLATED):
         return True
     digest = _ALGORITHMS[recorded.algorithm]() if recorded and recorded.algorithm in _ALGORITHMS else None
@@ -209,6 +214,11 @@ def _check_member(
     if (size, crc) != (member.size, member.crc):
         raise FormatError("a zip member that is not what the directory says")
     return recorded is None or digest is None or _is_recorded(recorded, digest, size)
+
+
+def _is_known_to_zipfile(member: ZipMember) -> bool:
+    """Tell whether some Python's zipfile, and so some pip, reads such members at all."""
+    return member.version_needed <= _VERSION and not member.flags & _UNREAD_FLAGS and member.method in _METHODS
 
 
 def _is_recorded(recorded: Recorded, digest: hashlib._Hash, size: int) -> bool:

@@ -119,10 +119,10 @@ class _Wanted:
     met_relative: bool = False
 
     def __call__(self, url: str) -> bool:
-        found = self.is_among(url)
-        if found is None:
+        if (found := self.is_among(url)) is None:
             self.met_relative = self.met_relative or not url.startswith(("https://", "http://"))
-        return found is not False
+            return True
+        return found
 
 
 def of_versions(versions: Iterable[str]) -> Callable[[str], bool]:

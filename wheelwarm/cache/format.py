@@ -33,7 +33,7 @@ _KEY = re.compile(r"[0-9a-f]{56}")
 _ABSOLUTE_URL = re.compile(r"(https?)://([^\\/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.IGNORECASE | re.DOTALL)
 # What nearly every URL is; normalising leaves it as it is, and takes twenty times as long as this match to do so.
 _NORMAL = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9_~+-][A-Za-z0-9_~+.-]*)+/?")
-_PLAIN = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*)+")
+_PLAIN = re.compile(r"(https?://[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*+)++)(?:#|$)")
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.%]+\]|[^\[\]:]+)(?::0*([0-9]{0,5}))?", re.IGNORECASE)
 _ESCAPE = re.compile("%([0-9a-fA-F]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -44,6 +44,7 @@ _QUERY = _PATH | frozenset(b"?")
 _BODY_FIRST = re.compile(rb"cc=4,[\x81-\x8f]\xa8response[\x81-\x8f]\xa4body([\xc4-\xc6])", re.DOTALL)
 _BIN_LENGTHS = {b"\xc4": 1, b"\xc5": 2, b"\xc6": 4}
 _MEMBER_TYPES = {"status": int, "body": bytes, "version": int, "reason": str, "decode_content": bool}
+_TYPES = list(_MEMBER_TYPES.values())
 _RESPONSE_MEMBERS = frozenset({*_MEMBER_TYPES, "headers", "strict"})
 
 _STRINGS: frozenset[type] = frozenset({str})
@@ -84,13 +85,13 @@ def among(keys: Container[str]) -> Callable[[str], bool | None]:
 
     def is_among(url: str) -> bool | None:
         match = _PLAIN.match(url)
-        if match is None or url[match.end() : match.end() + 1] not in ("", "#"):
+        if match is None:
             return None
-        digest = hashlib.sha224(match[0].encode())
-        if digest.hexdigest() in keys:
+        hashed = hashlib.sha224(match[1].encode())
+        if hashed.hexdigest() in keys:
             return True
-        digest.update(b".metadata")
-        return digest.hexdigest() in keys
+        hashed.update(b".metadata")
+        return hashed.hexdigest() in keys
 
     return is_among
 
@@ -185,10 +186,10 @@ def loads(data: bytes) -> StoredResponse:
     if unknown := response.keys() - _RESPONSE_MEMBERS:
         # CacheControl passes them on as keyword arguments, and pip ends with a TypeError.
         raise FormatError(f"response has the unknown member {min(unknown)!r}")
-    for name, kind in _MEMBER_TYPES.items():
-        if type(response.get(name)) is not kind:
-            raise FormatError(f"{name} is not of type {kind.__name__}")
-    members: dict[str, Any] = {name: response[name] for name in _MEMBER_TYPES}
+    members: dict[str, Any] = {name: response.get(name) for name in _MEMBER_TYPES}
+    if list(map(type, members.values())) != _TYPES:
+        name = next(name for name, kind in _MEMBER_TYPES.items() if type(members[name]) is not kind)
+        raise FormatError(f"{name} is not of type {_MEMBER_TYPES[name].__name__}")
     return StoredResponse(
         headers=_of(_STRINGS, response.get("headers"), "headers"),
         vary=_of(_STRINGS_AND_NONE, entry.get("vary", {}), "vary"),

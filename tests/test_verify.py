@@ -395,6 +395,18 @@ def test_no_cache(tmp_path: Path) -> None:
         verify(tmp_path / "file", quick=False, observer=Silent())
 
 
+def test_a_home_directory_is_no_cache(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is removed from a home directory, even if somebody's pip has made it its cache."""
+    path = stock.wheel("demo", "1.0")
+    cut(path)
+    monkeypatch.setenv("HOME", str(stock.root))
+    monkeypatch.setenv("USERPROFILE", str(stock.root))
+
+    with pytest.raises(CacheError, match="nothing is removed"):
+        fix(look(stock))
+    assert path.exists()
+
+
 def test_hashes_are_kept_for_others(stock: Stock) -> None:
     """What verify has computed, check and prefetch need not compute again."""
     path = body(stock.wheel("demo", "1.0"))

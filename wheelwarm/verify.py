@@ -10,6 +10,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm import removal
@@ -22,7 +23,6 @@ from wheelwarm.soundness import EXAMINED, Finding, examine, is_unchanged, rememb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from wheelwarm.cache.integrity import Damage
     from wheelwarm.cache.inventory import Item
@@ -112,7 +112,9 @@ def verify(cache_dir: Path, *, quick: bool, observer: Observer) -> VerifyReport:
 
 
 def fix(report: VerifyReport) -> Fixed:
-    """Remove the damaged and nothing else; CacheError when a file will not go."""
+    """Remove the damaged and nothing else; CacheError when a file will not go, or it is no cache of pip's."""
+    if report.plan.items:
+        removal.check_is_cache(report.cache_dir, home=Path.home())
     removed = removal.carry_out(report.cache_dir, report.plan)
     with opened(report.cache_dir) as ledger:
         ledger.learn_contents((), gone=[item.path for item in report.plan.items])

@@ -40,8 +40,12 @@ TOOLS = (
     ("verify", "--fix", "--quick"),
     ("remove", "lib", "--yes"),
     ("remove", "app-1.0*", "--yes"),
+    ("prune", "--orphans", "--stale", "--yes"),
     ("remove", "tool", "--yes"),
     ("prefetch", *WANTED),
+    ("prune", "--max-size", "2MB", "--yes"),
+    ("prefetch", *WANTED),
+    ("prune", "--index-pages", "--yes"),
 )
 LONG = pytest.param(60.0, marks=pytest.mark.pip_matrix, id="a minute")
 
@@ -105,7 +109,9 @@ def tool_steps(program: Program, commands: tuple[tuple[str, ...], ...], stock: S
 
 
 @pytest.mark.parametrize("seconds", [pytest.param(8.0, id="seconds"), LONG])
-@pytest.mark.parametrize("version", ["26.3", pytest.param("24.3.1", marks=pytest.mark.pip_matrix)])
+@pytest.mark.parametrize(
+    "version", ["26.3", *(pytest.param(older, marks=pytest.mark.pip_matrix) for older in ("23.2.1", "24.3.1"))]
+)
 def test_no_pip_fails_beside_us(
     pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path, version: str, seconds: float
 ) -> None:

@@ -26,7 +26,7 @@ MODULES = {
 LAYERS = (
     {"cli", "__main__"},
     {"render"},
-    {"prefetch", "check", "stats", "prune", "verify", "share", "doctor", "starting_file"},
+    {"prefetch", "check", "stats", "prune", "verify", "export", "share", "doctor", "starting_file"},
     {"examination"},
     {"diagnosis"},
     {"parts", "readiness", "left_out"},
@@ -40,15 +40,16 @@ LAYERS = (
     {"fetcher"},
     {"reach"},
     {"outfile"},
+    {"wheelhouse", "wheelhouse_index"},
     {"network", "target", "ledger", "ledger_names", "ledger_schema", "removal", "descent"},
     {"cache"},
     {"config"},
     {"index_page", "pip_errors", "elsewhere"},
-    {"urls", "pip_traits", "redaction", "surroundings", "amounts"},
+    {"urls", "pip_traits", "redaction", "simple_pages", "surroundings", "amounts"},
     {"model"},
     {"errors", "_probe", ""},
 )
-OPERATIONS = ("prefetch", "check", "stats", "prune", "verify", "share", "doctor", "starting_file")
+OPERATIONS = ("prefetch", "check", "stats", "prune", "verify", "export", "share", "doctor", "starting_file")
 DOORS = {
     "tomli_w": ("starting_file", "locking"),
     "typer": ("cli",),
@@ -72,6 +73,7 @@ PURE = (
     "index_page",
     "pip_errors",
     "index_options",
+    "simple_pages",
     "elsewhere",
     "amounts",
 )

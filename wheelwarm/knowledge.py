@@ -31,6 +31,6 @@ def known_resolution(requirements: RequirementSet, shelf: Shelf, environ: Mappin
     if resolution is None:
         raise ResolveError(
             "No earlier run has resolved these requirements for this Python, and they are not all exact pins or URLs.",
-            hint="Run `wheelwarm prefetch` with them, or give --resolve to let pip ask the index now.",
+            hint="Run `wheelwarm prefetch` with them, or `wheelwarm check --resolve`, which lets pip ask the index.",
         )
     return resolution

@@ -292,7 +292,7 @@ def check_pinned(artifact: Artifact, needed: Requirement, pinned: Artifact | Non
     if pinned is None:
         raise ResolveError(
             f"{artifact.name} {artifact.version} needs {needed.name}, which the input does not pin.",
-            hint="Run `wheelwarm prefetch` with it, or give --resolve to let pip ask the index now.",
+            hint="Run `wheelwarm prefetch` with it, or `wheelwarm check --resolve`, which lets pip ask the index.",
         )
     if pinned.version and not needed.specifier.contains(pinned.version, prereleases=True):
         raise ResolveError(
@@ -308,7 +308,7 @@ def dependencies(artifact: Artifact, extras: Iterable[str], shelf: Shelf) -> Ite
     if not metadata and is_usable(artifact, shelf):
         raise ResolveError(
             f"What {artifact.name} {artifact.version} needs cannot be read from the cache.",
-            hint="Run `wheelwarm prefetch` with it, or give --resolve to let pip ask the index now.",
+            hint="Run `wheelwarm prefetch` with it, or `wheelwarm check --resolve`, which lets pip ask the index.",
         )
     for text in parse_email(metadata)[0].get("requires_dist", []):
         try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wheelwarm import __version__
-from wheelwarm.cli import doctoring, keeping, looking, starting, verifying, warming
+from wheelwarm.cli import doctoring, exporting, keeping, looking, starting, verifying, warming
 from wheelwarm.cli.configuring import Command
 from wheelwarm.cli.examples import epilog
 from wheelwarm.surroundings import leave_hook
@@ -39,6 +39,7 @@ app.command("list")(looking.list_)
 app.command()(keeping.prune)
 app.command()(looking.remove)
 app.command()(verifying.verify)
+app.command()(exporting.export)
 app.command()(doctoring.doctor)
 app.command()(starting.init)
 for registered in app.registered_commands:

@@ -32,6 +32,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("wheelwarm verify", "look at every entry; remove nothing"),
         ("wheelwarm verify --fix --quick", "what has changed since the last time, and mend it"),
     ),
+    "export": (
+        ("wheelwarm export wheelhouse -r requirements.txt", "for pip install --no-index --find-links wheelhouse"),
+        ("wheelwarm export mirror -r requirements.txt --index", "for pip install --index-url file:///path/to/mirror"),
+    ),
     "prune": (
         ("wheelwarm prune --older-than 30d --dry-run", "show what would go"),
         ("wheelwarm prune --older-than 90d --yes", "without asking, as from cron"),

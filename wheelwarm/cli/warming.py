@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wheelwarm.check import CheckReport
+    from wheelwarm.export import ExportReport
     from wheelwarm.parts import Part
     from wheelwarm.prefetch import PrefetchReport
     from wheelwarm.seeding import SeedPolicy
     from wheelwarm.target import Target
 
-R = TypeVar("R", "PrefetchReport", "CheckReport")
+R = TypeVar("R", "PrefetchReport", "CheckReport", "ExportReport")
 
 
 @takes(read_requirements, environment, probe_targets)
@@ -92,7 +93,7 @@ def prefetch(
                 done = dry_run or all(part.report and part.report.complete for part in parts)
                 if not done:
                     reach.check()
-        _answer("prefetch", parts, artifacts.prefetch_table, artifacts.prefetch_data, done=done, as_json=as_json)
+        print_answer("prefetch", parts, artifacts.prefetch_table, artifacts.prefetch_data, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)
 
 
@@ -146,11 +147,11 @@ def check(
             )
             parts = for_each(probe(environ=environ), ask)
         done = all(part.report and part.report.complete for part in parts)
-        _answer("check", parts, artifacts.check_table, artifacts.check_data, done=done, as_json=as_json)
+        print_answer("check", parts, artifacts.check_table, artifacts.check_data, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)
 
 
-def _answer(
+def print_answer(
     command: str,
     parts: Sequence[Part[R]],
     table: Callable[[R], None],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from wheelwarm.check import CheckReport
     from wheelwarm.elsewhere import Elsewhere
+    from wheelwarm.errors import WheelwarmError
     from wheelwarm.model import Artifact, Row, Verdict
     from wheelwarm.offline import Offline
     from wheelwarm.prefetch import PrefetchReport
@@ -37,6 +38,14 @@ STYLES = {
 
 # What gives way on a narrow terminal, in this order, and down to how many columns.
 GIVING_WAY = (("file", 18), ("name", 12), ("file", 8), ("name", 8))
+
+
+class Failing(Protocol):
+    """A row that may have failed by itself."""
+
+    @property
+    def error(self) -> WheelwarmError | None:
+        """What went wrong."""
 
 
 def prefetch_table(report: PrefetchReport) -> None:
@@ -63,7 +72,7 @@ def check_table(report: CheckReport) -> None:
     print_metadata(console, report.metadata)
     if report.offline is not None:
         print_offline(console, report.offline)
-    console.print(Text(f"resolution: {source_text(report)}"))
+    console.print(Text(f"resolution: {source_text(report.source, report.made)}"))
     print_target(console, report.target)
 
 
@@ -200,14 +209,14 @@ def print_target(console: Console, target: Target) -> None:
     console.print(Text(f"cache: {target.cache_dir}"), soft_wrap=True)
 
 
-def source_text(report: CheckReport) -> str:
+def source_text(source: str, made: float) -> str:
     """Say who resolved, and when."""
-    when = f"{datetime.fromtimestamp(report.made, UTC):%Y-%m-%d %H:%M} UTC"
+    when = f"{datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC"
     return {
         "ledger": f"remembered from {when}",
         "lock": "the lock itself",
         "pins": "the exact pins and URLs themselves",
-    }.get(report.source, f"asked from the index {when}")
+    }.get(source, f"asked from the index {when}")
 
 
 def prefetch_data(report: PrefetchReport) -> dict[str, Any]:
@@ -294,12 +303,12 @@ def summary_data(summary: Summary) -> dict[str, int]:
     }
 
 
-def row_errors(rows: Iterable[Row]) -> list[dict[str, str]]:
+def row_errors(rows: Iterable[Failing]) -> list[dict[str, str]]:
     """Return what failed for single artifacts, for JSON."""
     return [error_data(row.error) for row in rows if row.error]
 
 
-def print_failures(rows: Iterable[Row]) -> None:
+def print_failures(rows: Iterable[Failing]) -> None:
     """Print on standard error why single artifacts failed."""
     console = stderr()
     for row in rows:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from wheelwarm.check import CheckReport
+    from wheelwarm.export import ExportReport
     from wheelwarm.parts import Part
     from wheelwarm.prefetch import PrefetchReport
     from wheelwarm.target import Target
 
-R = TypeVar("R", "PrefetchReport", "CheckReport")
+R = TypeVar("R", "PrefetchReport", "CheckReport", "ExportReport")
 
 
 def print_parts(parts: Sequence[Part[R]], table: Callable[[R], None]) -> None:

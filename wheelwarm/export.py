@@ -61,9 +61,9 @@ class Options:
 class ExportReport:
     """What is in the wheelhouse for one target, and what is not.
 
-    `projects` are those with an index page, None without `--index`; `locked` tells that a lock file was among the input,
-    from whose URLs pip takes what it names. `source` and `made` (seconds since the epoch, UTC)
-    tell where the resolution is from.
+    `projects` are those with an index page, None without `--index`; `locked` tells that a lock file was among the
+    input, from whose URLs pip takes what it names. `source` and `made` (seconds since the epoch, UTC) tell where the
+    resolution is from.
     """
 
     target: Target

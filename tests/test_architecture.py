@@ -41,7 +41,7 @@ LAYERS = (
     {"reach"},
     {"outfile"},
     {"wheelhouse", "wheelhouse_index"},
-    {"network", "target", "ledger", "ledger_names", "ledger_schema", "removal", "descent"},
+    {"network", "target", "ledger", "ledger_names", "ledger_schema", "removal", "descent", "bystanders"},
     {"cache"},
     {"config"},
     {"index_page", "pip_errors", "elsewhere"},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm import removal, retention
+from wheelwarm.bystanders import Bystanders
 from wheelwarm.errors import CacheError
 from wheelwarm.naming import glance, look, opened
 from wheelwarm.reclaim import Reader
@@ -101,8 +102,9 @@ def survey(cache_dir: Path, request: Request, *, environ: Mapping[str, str], obs
 
 
 def remove(selected: Selected) -> Removal:
-    """Remove what was selected and nothing else; CacheError when a file will not go."""
-    removed = removal.carry_out(selected.cache_dir, selected.plan)
+    """Remove what was selected and nothing else, but what running pips need; CacheError when a file will not go."""
+    bystanders = Bystanders(selected.cache_dir)
+    removed = removal.carry_out(selected.cache_dir, selected.plan, is_in_use=bystanders.need)
     with opened(selected.cache_dir) as ledger:
         ledger.learn_contents((), gone=[item.path for item in selected.plan.items])
     return removed

@@ -20,7 +20,7 @@ from wheelwarm.errors import CacheError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from wheelwarm.cache.inventory import File, Item
@@ -38,7 +38,8 @@ class Removal:
     """How much is to go, or has gone.
 
     `bytes` is apparent size; `freed` is what the disk gets back, which is nothing for a file of which another hard
-    link stays. `changed` counts the entries that were left since they are not what the plan saw.
+    link stays. `changed` counts the entries that were left since they are not what the plan saw, or a pip is at work
+    with them.
     """
 
     entries: int = 0
@@ -103,9 +104,10 @@ def check_is_cache(root: Path, *, home: Path) -> None:
         raise CacheError(f"{root} holds nothing that pip keeps in its cache.", hint=hint)
 
 
-def carry_out(root: Path, plan: Plan) -> Removal:
+def carry_out(root: Path, plan: Plan, *, is_in_use: Callable[[Item], bool] = lambda _: False) -> Removal:
     """Remove what was planned below the cache directory `root`; return what has really gone.
 
+    `is_in_use` is asked right before an item goes, and keeps it when it says so.
     Raises CacheError when a file will not go; what went before is gone.
     """
     total = Removal()
@@ -116,7 +118,7 @@ def carry_out(root: Path, plan: Plan) -> Removal:
         ) as descent:
             for item in sorted(plan.items, key=lambda item: item.path):
                 what = root / item.path
-                total += _remove(descent, item)
+                total += _remove(descent, item, is_in_use)
             for folder in sorted(plan.folders):
                 what = root / folder
                 if descent.enter(folder):
@@ -144,7 +146,7 @@ def _without_shared(item: Item) -> Item:
     return item if item.section is not Section.WHEELS else type(item)(item.form, item.section, item.files[:1])
 
 
-def _remove(descent: Descent, item: Item) -> Removal:
+def _remove(descent: Descent, item: Item, is_in_use: Callable[[Item], bool]) -> Removal:
     if not descent.enter(_folder(item)):
         return Removal()
     found = []
@@ -153,6 +155,8 @@ def _remove(descent: Descent, item: Item) -> Removal:
             if _has_changed(file, status):
                 return Removal(changed=1)
             found.append((file.name, status))
+    if found and is_in_use(item):
+        return Removal(changed=1)
     removed = list(_unlink_all(descent, found))
     return Removal(
         entries=1 if removed else 0,

@@ -140,7 +140,7 @@ def removal_done(removed: Removal) -> None:
     write(f"{entries_text(removed)} removed, {size(removed.bytes)} ({size(removed.freed)} on disk)\n")
     if removed.changed:
         what = count_text(removed.changed, "entry", "entries")
-        stderr().print(f"{what} left: changed since the plan was made, by a pip at work perhaps")
+        stderr().print(f"{what} left: a pip at work needs or has just renewed it; try again later")
 
 
 def entries_text(removal: Removal) -> str:

@@ -127,15 +127,24 @@ def test_the_bench_of_fill(tmp_path: Path) -> None:
 
 
 def test_the_bench_of_keep(tmp_path: Path) -> None:
-    """A few large wheels are looked at with and without their pages, beside sha256sum; all of them are sound."""
+    """A few large wheels are looked at, with pages and without; a small cache is pruned; neither is left changed."""
     fetch_pip("26.3")
     figures = tmp_path / "figures.json"
+    small = ("--wheels", "2", "--entries", str(ENTRIES), "--rounds", "1")
 
-    process = run_bench("keep", "--wheels", "2", "--rounds", "1", "--folder", str(tmp_path), "--json", str(figures))
+    process = run_bench("keep", *small, "--folder", str(tmp_path), "--json", str(figures))
 
     assert process.returncode in (0, 1), process.stderr
     bench = json.loads(figures.read_text())["benches"]["keep"]
-    assert {"verify / sha256sum", "verify: peak MB"} <= {goal["name"] for goal in bench["goals"]}
+    assert {"verify / sha256sum", "prune / find -delete", "prune / pip cache purge of as many"} <= {
+        goal["name"] for goal in bench["goals"]
+    }
+    assert bench["measured"][f"two thirds of {ENTRIES} entries"].keys() == {
+        "find -mtime +30 -delete",
+        "prune --older-than 30d",
+        "pip cache purge",
+    }
+    assert not (tmp_path / f"synthetic-{ENTRIES}" / "pruned").exists()
     assert {"sha256sum", "verify, authentic", "verify, readable", "verify --quick"} <= bench["measured"][
         "2 large wheels"
     ].keys()

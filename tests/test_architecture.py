@@ -43,7 +43,7 @@ LAYERS = (
     {"wheelhouse", "wheelhouse_index"},
     {"network", "target", "ledger", "ledger_names", "ledger_schema", "removal", "descent", "bystanders"},
     {"cache"},
-    {"config"},
+    {"config", "offers"},
     {"index_page", "pip_errors", "elsewhere"},
     {"urls", "pip_traits", "redaction", "simple_pages", "surroundings", "amounts"},
     {"model"},

@@ -169,14 +169,6 @@ def test_a_requirement_that_is_none(program: Impatient) -> None:
     assert "app==1.0" in error["hint"]
 
 
-@pytest.mark.parametrize("command", ["prefetch", "check"])
-def test_no_requirements(program: Impatient, command: str) -> None:
-    """Without any requirement there is nothing to do, and the hint shows how to name some."""
-    error = program.refusal(command=command)
-    assert error["code"] == "input"
-    assert "-r requirements.txt" in error["hint"]
-
-
 def test_an_unreachable_index(program: Impatient) -> None:
     """An index that is down is named."""
     program.index.stop()

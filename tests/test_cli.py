@@ -85,18 +85,6 @@ def test_an_unknown_seed_policy_is_a_usage_error(modern_pip: PipEnvironment, ind
     assert "verified" in answer.err
 
 
-@pytest.mark.parametrize("command", WARMING)
-def test_nothing_asked_for_is_an_error_with_a_hint(
-    modern_pip: PipEnvironment, index: Index, cache_dir: Path, command: str
-) -> None:
-    """Without any requirement: exit code 3, and the hint shows what to type."""
-    answer = Program(modern_pip, index, cache_dir).run(command)
-
-    assert (answer.code, answer.out) == (3, "")
-    assert answer.err.startswith("error: ")
-    assert "-r requirements.txt" in answer.err
-
-
 def keys(data: dict[str, Any]) -> set[str]:
     """Return a document's keys."""
     return set(data)
@@ -114,7 +102,7 @@ def test_the_json_of_prefetch_keeps_its_contract(
     assert (answer.envelope["wheelwarm"], answer.envelope["command"]) == (1, "prefetch")
     assert keys(answer.data) == {
         "target", "artifacts", "summary", "after", "metadata", "bytes_downloaded", "seconds", "dry_run", "lock",
-        "config",
+        "config", "found_input",
     }  # fmt: skip
     assert keys(answer.data["target"]) == {"python", "version", "pip", "cache_dir"}
     for artifact in answer.data["artifacts"]:
@@ -134,7 +122,9 @@ def test_the_json_of_check_keeps_its_contract(
 
     answer = program.run("check", "app", "--json")
 
-    assert keys(answer.data) == {"target", "artifacts", "summary", "metadata", "resolution", "seconds", "config"}
+    assert keys(answer.data) == {
+        "target", "artifacts", "summary", "metadata", "resolution", "seconds", "config", "found_input",
+    }  # fmt: skip
     assert keys(answer.data["resolution"]) == {"source", "made"}
     assert all(keys(artifact) == ARTIFACT for artifact in answer.data["artifacts"])
 

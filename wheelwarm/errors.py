@@ -4,6 +4,7 @@
 
     WheelwarmError
       InputError       a requirement, a file or an option that cannot be used
+        UsageError         the command line does not say what is wanted
       TargetError      no such Python, no usable pip in it
       CacheError       the cache is disabled, not pip's to use, not writable, full
         CacheDisabledError  pip is told to use none
@@ -15,7 +16,8 @@
       FormatError      bytes in the cache that are not what pip writes
         ExcessError        an archive that unpacks beyond all measure
 
-The command line catches WheelwarmError once, prints it on standard error and exits with 3.
+The command line catches WheelwarmError once, prints it on standard error and exits with 3, with 2 for
+a UsageError.
 """
 
 from __future__ import annotations
@@ -39,6 +41,12 @@ class InputError(WheelwarmError):
     """A requirement, a file or an option that cannot be used."""
 
     code = "input"
+
+
+class UsageError(InputError):
+    """The command line does not say what is wanted; exit code 2."""
+
+    code = "usage"
 
 
 class TargetError(WheelwarmError):

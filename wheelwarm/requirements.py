@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.dependency_groups import read_group
-from wheelwarm.errors import InputError
+from wheelwarm.errors import InputError, UsageError
 from wheelwarm.index_options import IndexOptions
 from wheelwarm.lockfile import Lock, hashes_in, is_lock
 from wheelwarm.lockfile import read as read_locks
@@ -43,7 +43,8 @@ class RequirementSet:
     `lines` holds every requirement and constraint in pip's order; what `locks` hold depends on the target. `options`
     are the given ones with those of the files. `remote_files` are http(s) addresses of files that were not fetched: if
     there are any, the reading is incomplete. `spooled` is the content of the files that can be read only once, by the
-    name given (`-` for standard input); it may hold credentials. `digest` is a sha256 in hex, see `read`.
+    name given (`-` for standard input); it may hold credentials. `digest` is a sha256 in hex, see `read`. `found`
+    is the file that stands for an input that nobody named.
     """
 
     arguments: tuple[str, ...]
@@ -58,6 +59,7 @@ class RequirementSet:
     remote_files: tuple[str, ...]
     spooled: Mapping[str, bytes] = field(repr=False)
     digest: str
+    found: Path | None = None
 
     @property
     def only_locks(self) -> bool:
@@ -132,13 +134,13 @@ def read(
     The digest covers what can change the resolution: given options, every line with its variables filled in, nested
     files in place, and the build files of local projects. Comments, layout, the paths of the files and credentials in
     URLs do not count, so a file moved elsewhere or a token renewed is the same input.
-    Raises InputError when there is nothing to read, or for anything that pip could not read.
+    Raises UsageError when there is nothing to read, InputError for anything that pip could not read.
     """
     lock_files, files = split(requirement_files, is_lock)
     lock_groups, project_groups = split(groups, lambda group: is_lock(group.rpartition(":")[0]))
     locks = read_locks(lock_files, [(path, name) for path, _, name in (one.rpartition(":") for one in lock_groups)])
     if not any((*arguments, *requirement_files, *groups, *editables)):
-        raise InputError(
+        raise UsageError(
             "No requirements were given.", hint="Name a file of them: wheelwarm prefetch -r requirements.txt"
         )
     reading = _Reading(options, FileReader(environ=environ, stdin=stdin))

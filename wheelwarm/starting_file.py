@@ -15,12 +15,10 @@ import tomli_w
 from wheelwarm import outfile
 from wheelwarm.config import FILE_NAME, PROJECT_FILE
 from wheelwarm.errors import InputError
+from wheelwarm.offers import OFFERS
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-# What a folder may offer to warm for, the most exact first.
-OFFERS = ("pylock.toml", "requirements.txt")
 
 _HEAD = """\
 # What wheelwarm does when nothing else is typed. A flag beats a WHEELWARM_* variable, which beats this file.
@@ -88,8 +86,9 @@ def start(folder: Path, *, write: bool = True) -> Started:
 
 def starting_text(folder: Path, *, prefix: str) -> str:
     """Return the file's text, with what the folder offers as inputs; `prefix` is that of our tables' names."""
-    offered = [name for name in OFFERS if (folder / name).is_file()][:1]
-    inputs = tomli_w.dumps({"files": offered or list(OFFERS[-1:])})
+    # Of pyproject.toml it cannot be told whether the table is there for its dependencies, or for tools alone.
+    offered = [name for name in OFFERS[:2] if (folder / name).is_file()][:1]
+    inputs = tomli_w.dumps({"files": offered or ["requirements.txt"]})
     if not offered:
         inputs = "".join(f"# {line}\n" for line in inputs.splitlines())
     table = f"[{prefix.removesuffix('.')}]\n" if prefix else ""

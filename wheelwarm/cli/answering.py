@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from wheelwarm.errors import OfflineError, WheelwarmError
+from wheelwarm.errors import OfflineError, UsageError, WheelwarmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NO = 1
+USAGE = 2
 FAILED = 3
 INTERRUPTED = 130
 
@@ -31,10 +32,10 @@ def answering(command: str, *, as_json: bool, offline_ok: bool = False) -> Itera
         if as_json:
             render.print_json(command, "partial" if passes else "error", {}, [render.error_data(error)])
         if passes:
-            render.print_note(error)
+            render.print_note(f"{error.message} {error.hint}")
             raise typer.Exit(0) from None
         render.print_error(error)
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(USAGE if isinstance(error, UsageError) else FAILED) from None
     except KeyboardInterrupt:
         typer.echo("Interrupted.", err=True)
         raise typer.Exit(INTERRUPTED) from None

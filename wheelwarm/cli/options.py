@@ -11,13 +11,16 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from wheelwarm.cli.configuring import configuration
+from wheelwarm.errors import UsageError
 
 if TYPE_CHECKING:
+    from wheelwarm.config import Inputs
     from wheelwarm.requirements import RequirementSet
 
 Reader: TypeAlias = Callable[[], "RequirementSet"]
@@ -139,9 +142,8 @@ def read_requirements(
         groups=tuple(groups or ()),
         editables=tuple(editables or ()),
     )
-    configured = configuration().inputs
-    inputs = typed if typed else replace(configured, constraints=configured.constraints + typed.constraints)
-    return read(
+    inputs, found = _or_else(typed)
+    wanted = read(
         inputs.requirements,
         requirement_files=inputs.files,
         constraint_files=inputs.constraints,
@@ -151,6 +153,29 @@ def read_requirements(
         environ=os.environ,
         stdin=sys.stdin.buffer.read,
     )
+    return replace(wanted, found=found)
+
+
+def _or_else(typed: Inputs) -> tuple[Inputs, Path | None]:
+    """Return what is typed, else what the configuration names, else the file that the current directory offers."""
+    if typed:
+        return typed, None
+    from wheelwarm.offers import OFFERS, offered
+
+    configured = configuration().inputs
+    inputs = replace(configured, constraints=configured.constraints + typed.constraints)
+    found = None if inputs else offered(Path.cwd())
+    if inputs:
+        return inputs, None
+    if found is None:
+        raise UsageError(
+            f"No requirements were named, and the current directory has none of {', '.join(OFFERS)}.",
+            hint="Name some, or a file of them, as in: wheelwarm prefetch -r requirements.txt",
+        )
+    from wheelwarm.render import print_note
+
+    print_note(f"no requirements were named, so {found.name} of the current directory is read")
+    return replace(inputs, files=(found.name,)), found
 
 
 def takes(*readers: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

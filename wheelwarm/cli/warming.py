@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import typer
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from wheelwarm.export import ExportReport
     from wheelwarm.parts import Part
     from wheelwarm.prefetch import PrefetchReport
+    from wheelwarm.requirements import RequirementSet
     from wheelwarm.seeding import SeedPolicy
     from wheelwarm.target import Target
 
@@ -93,7 +95,8 @@ def prefetch(
                 done = dry_run or all(part.report and part.report.complete for part in parts)
                 if not done:
                     reach.check()
-        print_answer("prefetch", parts, artifacts.prefetch_table, artifacts.prefetch_data, done=done, as_json=as_json)
+        show = Show(artifacts.prefetch_table, artifacts.prefetch_data)
+        print_answer("prefetch", wanted, parts, show, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)
 
 
@@ -147,15 +150,24 @@ def check(
             )
             parts = for_each(probe(environ=environ), ask)
         done = all(part.report and part.report.complete for part in parts)
-        print_answer("check", parts, artifacts.check_table, artifacts.check_data, done=done, as_json=as_json)
+        show = Show(artifacts.check_table, artifacts.check_data)
+        print_answer("check", wanted, parts, show, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)
+
+
+@dataclass(frozen=True, slots=True)
+class Show(Generic[R]):
+    """How a command's report is shown: as a table, and as `data` for JSON."""
+
+    table: Callable[[R], None]
+    data: Callable[[R], dict[str, Any]]
 
 
 def print_answer(
     command: str,
+    wanted: RequirementSet,
     parts: Sequence[Part[R]],
-    table: Callable[[R], None],
-    data: Callable[[R], dict[str, Any]],
+    show: Show[R],
     *,
     done: bool,
     as_json: bool,
@@ -167,8 +179,9 @@ def print_answer(
     page.print_troubles(parts)
     if as_json:
         status = "ok" if done else "partial"
-        config = configuration().path
-        answer = {**page.parts_data(parts, data), "config": str(config) if config else None}
+        read_from = {"config": configuration().path, "found_input": wanted.found}
+        named = {key: str(path) if path else None for key, path in read_from.items()}
+        answer = {**page.parts_data(parts, show.data), **named}
         print_json(command, status, answer, page.parts_errors(parts))
     else:
-        page.print_parts(parts, table)
+        page.print_parts(parts, show.table)

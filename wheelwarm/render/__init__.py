@@ -57,9 +57,9 @@ def print_error(error: WheelwarmError) -> None:
         console.print(Text.assemble(("hint: ", "bold"), plain(redact(error.hint))))
 
 
-def print_note(error: WheelwarmError) -> None:
-    """Print what kept us from working, where that is no failure."""
-    stderr().print(Text.assemble(("note: ", "bold"), plain(redact(f"{error.message} {error.hint}"))))
+def print_note(text: str) -> None:
+    """Print on standard error what is no failure, but good to know."""
+    stderr().print(Text.assemble(("note: ", "bold"), plain(redact(text))))
 
 
 def print_warnings(warnings: Iterable[str]) -> None:

@@ -34,7 +34,8 @@ LAYERS = (
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
     {"company", "seeding", "pip_lane", "offline"},
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},
-    {"requirements", "requirement_file", "requirement_line", "requirement_text", "dependency_groups"},
+    {"requirements", "requirement_file", "requirement_line", "requirement_text"}
+    | {"dependency_groups", "project_file", "declared"},
     {"lockfile", "locking"},
     {"index_options"},
     {"fetcher"},

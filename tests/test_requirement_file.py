@@ -137,7 +137,7 @@ def test_refuses_what_must_not_be_read(folder: Path) -> None:
         ("sub/poetry.lock", "poetry export"),
         ("pdm.lock", "pdm export"),
         ("Pipfile.lock", "pipenv requirements"),
-        ("pyproject.toml", "--group NAME"),
+        ("pyproject.toml", "Give it by itself: -r"),
         ("pylock.toml", "Give it by itself: -r"),
         ("pylock.dev.toml", "Give it by itself: -r"),
         ("pylock.toml[extra]", "Give it by itself: -r"),

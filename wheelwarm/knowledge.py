@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wheelwarm import lockfile
 from wheelwarm.errors import ResolveError
 from wheelwarm.pins import resolve_pins
-from wheelwarm.resolver import check_wheels_only, input_digest
+from wheelwarm.resolver import check_target, input_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ def known_resolution(requirements: RequirementSet, shelf: Shelf, environ: Mappin
     Raises ResolveError when neither tells what pip would ask for.
     """
     target = shelf.target
-    check_wheels_only(requirements, target)
+    check_target(requirements, target)
     remembered = shelf.ledger.recall(input_digest(requirements, target), target.identity)
     if remembered is None and requirements.only_locks:
         return lockfile.resolution(requirements.locks, target, requirements.options, now=shelf.now)

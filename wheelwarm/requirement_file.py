@@ -30,7 +30,7 @@ _OTHER_FORMATS = {
     "pdm.lock": "Export it first: pdm export > requirements.txt",
     "Pipfile.lock": "Export it first: pipenv requirements > requirements.txt",
     "Pipfile": "Export it first: pipenv requirements > requirements.txt",
-    "pyproject.toml": "Name the project itself, as in wheelwarm prefetch ./ , or a group of it: --group NAME",
+    "pyproject.toml": "No requirements file can include it. Give it by itself: -r pyproject.toml",
 }
 
 

@@ -17,6 +17,7 @@ from wheelwarm.errors import InputError, UsageError
 from wheelwarm.index_options import IndexOptions
 from wheelwarm.lockfile import Lock, hashes_in, is_lock
 from wheelwarm.lockfile import read as read_locks
+from wheelwarm.project_file import is_project, read_project
 from wheelwarm.redaction import redact
 from wheelwarm.requirement_file import FileLine, FileReader
 from wheelwarm.requirement_line import Parts, RequirementLine, parse, parse_editable
@@ -24,6 +25,9 @@ from wheelwarm.requirement_line import Parts, RequirementLine, parse, parse_edit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from packaging.specifiers import SpecifierSet
+
+    from wheelwarm.declared import Declared
     from wheelwarm.requirement_text import ParsedLine
 
 _Options = tuple[tuple[str, str], ...]
@@ -43,7 +47,8 @@ class RequirementSet:
     `lines` holds every requirement and constraint in pip's order; what `locks` hold depends on the target. `options`
     are the given ones with those of the files. `remote_files` are http(s) addresses of files that were not fetched: if
     there are any, the reading is incomplete. `spooled` is the content of the files that can be read only once, by the
-    name given (`-` for standard input); it may hold credentials. `digest` is a sha256 in hex, see `read`. `found`
+    name given (`-` for standard input), or as pip cannot read it; it may hold credentials. `pythons` are those that
+    files of projects are for. `digest` is a sha256 in hex, see `read`. `found`
     is the file that stands for an input that nobody named.
     """
 
@@ -59,6 +64,7 @@ class RequirementSet:
     remote_files: tuple[str, ...]
     spooled: Mapping[str, bytes] = field(repr=False)
     digest: str
+    pythons: tuple[tuple[Path, SpecifierSet], ...] = ()
     found: Path | None = None
 
     @property
@@ -136,6 +142,8 @@ def read(
     URLs do not count, so a file moved elsewhere or a token renewed is the same input.
     Raises UsageError when there is nothing to read, InputError for anything that pip could not read.
     """
+    projects, arguments = split(arguments, is_project)
+    requirement_files = [*projects, *requirement_files]
     lock_files, files = split(requirement_files, is_lock)
     lock_groups, project_groups = split(groups, lambda group: is_lock(group.rpartition(":")[0]))
     locks = read_locks(lock_files, [(path, name) for path, _, name in (one.rpartition(":") for one in lock_groups)])
@@ -161,7 +169,8 @@ def read(
         lines=tuple(reading.lines),
         options=reading.options,
         remote_files=tuple(reading.reader.remote_files),
-        spooled=reading.reader.spooled,
+        spooled={**reading.reader.spooled, **{name: one.as_file() for name, one in reading.declared.items()}},
+        pythons=tuple((one.path, one.pythons) for one in reading.declared.values()),
         digest=reading.digest(options, locks),
     )
 
@@ -173,10 +182,14 @@ class _Reading:
         self.reader = reader
         self.options = IndexOptions().merged(options)
         self.lines: list[RequirementLine] = []
+        self.declared: dict[str, Declared] = {}
         self._record: list[tuple[bool, str, _Options]] = []
 
     def add_files(self, names: Iterable[str], *, constraint: bool) -> None:
         for name in names:
+            if is_project(name) and not constraint:
+                self._add_declared(name, read_project(name))
+                continue
             for line in self.reader.lines(name, constraint=constraint):
                 self._add_line(line)
 
@@ -191,6 +204,13 @@ class _Reading:
             for requirement in requirements:
                 parts = Parts(requirement, requirement.url, requirement.marker)
                 self._add(replace(_line(str(requirement), parts), source=path), str(requirement))
+
+    def _add_declared(self, name: str, declared: Declared) -> None:
+        self.declared[name] = declared
+        for number, requirement in declared.requirements:
+            parts = Parts(requirement, requirement.url, requirement.marker)
+            line = replace(_line(str(requirement), parts), source=declared.path, line=number)
+            self._add(line, str(requirement))
 
     def add_editables(self, editables: Iterable[str]) -> None:
         for text in editables:

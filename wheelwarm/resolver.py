@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from packaging.version import Version
+
 from wheelwarm import lockfile
 from wheelwarm.errors import HashMismatchError, InputError, ResolveError
 from wheelwarm.model import Artifact, Kind, Observer, Resolution
@@ -52,7 +54,7 @@ def resolve(
     Writes pip's report, its log and its temporary files below `scratch`; pip itself writes to the cache meanwhile.
     Raises HashMismatchError and other ResolveErrors, in pip's words.
     """
-    check_wheels_only(requirements, target)
+    check_target(requirements, target)
     locked = lockfile.resolution(requirements.locks, target, requirements.options, now=now)
     if requirements.only_locks:
         return locked
@@ -91,7 +93,27 @@ def _ask_pip(
     return read_result(completed, report, log, requirements, now)
 
 
-def check_wheels_only(requirements: RequirementSet, target: Target) -> None:
+def check_target(requirements: RequirementSet, target: Target) -> None:
+    """Raise InputError where the target can have nothing of what was asked for."""
+    _check_python(requirements, target)
+    _check_wheels_only(requirements, target)
+
+
+def _check_python(requirements: RequirementSet, target: Target) -> None:
+    """Refuse a Python that a file is not for, as pip refuses a project by its Requires-Python."""
+    if (target.setting("ignore-requires-python") or "").lower() in ("1", "true", "yes", "on"):
+        return
+    # As for pip, a pre-release of a Python counts as that Python.
+    version = Version(target.version).base_version
+    for path, pythons in requirements.pythons:
+        if version not in pythons:
+            raise InputError(
+                f"{path} needs Python {pythons}, and the target has Python {target.version}.",
+                hint="Name one that fits by --python.",
+            )
+
+
+def _check_wheels_only(requirements: RequirementSet, target: Target) -> None:
     """Raise InputError where pip would refuse: for another machine it takes wheels only, and wants that to be said."""
     if target.elsewhere.everywhere and not requirements.only_locks:
         raise InputError(

@@ -33,7 +33,11 @@ Requirements = Annotated[
 RequirementFiles = Annotated[
     list[str] | None,
     typer.Option(
-        "--requirement", "-r", metavar="FILE", help="A requirements file; - is standard input.", rich_help_panel=INPUT
+        "--requirement",
+        "-r",
+        metavar="FILE",
+        help="A requirements file, pylock.toml or pyproject.toml; - is standard input.",
+        rich_help_panel=INPUT,
     ),
 ]
 ConstraintFiles = Annotated[

@@ -1,6 +1,6 @@
 # Every target makes what it needs: a virtual environment in .venv, with the newest Python from 3.11 on that starts.
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-pip lint type format bench bench-docs docs build clean
+.PHONY: help dev demo test test-pip lint type format bench bench-docs docs picture build clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -56,6 +56,9 @@ bench: $(VENV)/dev  ## Measure against pip, as ratios in one run.
 
 docs: $(VENV)/installed  ## Write docs/commands.md from the program.
 	$(BIN)/python -m wheelwarm.cli.manual > docs/commands.md
+
+picture: $(VENV)/installed  ## Draw docs/prefetch.svg from a real run (needs an index).
+	$(BIN)/python examples/picture.py docs/prefetch.svg
 
 bench-docs: $(VENV)/dev  ## Measure filling, and write the README's table and docs/bench.svg.
 	$(BIN)/python -m tests.bench fill --docs .

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.helpers.index import Index
     from tests.helpers.pips import PipEnvironment
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parent.parent / "docs" / "guide.md").read_text(encoding="utf-8")
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
 WARMING = ("prefetch", "check")
 
@@ -48,19 +48,19 @@ def test_no_command_shows_the_help() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_and_a_place_in_the_readme(command: str) -> None:
-    """Each command explains itself in 80 columns, and the README has a section for it."""
+def test_every_command_has_help_and_a_place_in_the_guide(command: str) -> None:
+    """Each command explains itself in 80 columns, and the guide has a section for it."""
     result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"})
 
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
-    assert re.search(rf"^## .*\b{command}\b", README, re.MULTILINE)
+    assert re.search(rf"^## .*\b{command}\b", GUIDE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_readme_names_only_options_that_exist(command: str) -> None:
-    """Every `--option` in a command's README section is one that the command, or pip, has."""
-    section = re.search(rf"^## [^\n]*\b{command}\b.*?(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+def test_the_guide_names_only_options_that_exist(command: str) -> None:
+    """Every `--option` in a command's section of the guide is one that the command, or pip, has."""
+    section = re.search(rf"^## [^\n]*\b{command}\b.*?(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL)
     assert section
     known = set(re.findall(r"--[a-z-]+", CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout))
     of_pip = {"--hash", "--report", "--dry-run", "--upgrade"}
@@ -93,7 +93,7 @@ def keys(data: dict[str, Any]) -> set[str]:
 def test_the_json_of_prefetch_keeps_its_contract(
     modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
 ) -> None:
-    """The key sets are those that the README names; standard error stays empty."""
+    """The key sets are those that the guide names; standard error stays empty."""
     publish(index, tmp_path / "files")
 
     answer = Program(modern_pip, index, cache_dir).run("prefetch", "app", "tool", "--json")

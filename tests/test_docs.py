@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from examples.picture import svg
 from tests.test_cli import COMMANDS
 from wheelwarm.cli import app
 from wheelwarm.cli.examples import EXAMPLES
@@ -49,6 +50,24 @@ def test_every_example_is_one_that_the_program_takes(line: str) -> None:
     assert (words[0], result.exit_code) == ("wheelwarm", 0), result.stderr
     known = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", help_of(words[1])))
     assert {word for word in words if word.startswith("-")} <= known
+
+
+def test_the_readme_has_every_command() -> None:
+    """The table of the README has a row for each command, which leads to its section of the guide."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[`(\w+)`\]\(docs/guide\.md#(\w+)\)", readme, re.MULTILINE)
+
+    assert sorted(rows) == [(command, command) for command in COMMANDS]
+
+
+def test_the_picture_loads_nothing() -> None:
+    """A picture has the text, in colour, and neither fonts nor anything else from elsewhere."""
+    drawn = svg("$ wheelwarm check\n\x1b[32mhit\x1b[0m\n")
+
+    for picture in (drawn, (ROOT / "docs" / "prefetch.svg").read_text(encoding="utf-8")):
+        assert ">hit</text>" in picture
+        assert "url(" not in picture.replace("url(#wheelwarm", "")
+        assert "@font-face" not in picture
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -77,7 +77,7 @@ def test_what_is_being_written_is_told(stock: Stock) -> None:
 
 
 def test_the_json_keeps_its_contract(spoilt: Stock) -> None:
-    """The key sets are those that the README names; standard error stays empty but for the hint."""
+    """The key sets are those that the guide names; standard error stays empty but for the hint."""
     answer = run(spoilt, "verify", "--json")
 
     assert set(answer.data) == {

@@ -35,7 +35,7 @@ LAYERS = (
     {"company", "seeding", "pip_lane", "offline"},
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text"}
-    | {"dependency_groups", "project_file", "declared"},
+    | {"dependency_groups", "project_file", "inline_script", "declared"},
     {"lockfile", "locking"},
     {"index_options"},
     {"fetcher"},

@@ -36,10 +36,11 @@ class Inputs:
     constraints: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     editables: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to warm."""
-        return bool(self.requirements or self.files or self.groups or self.editables)
+        return bool(self.requirements or self.files or self.groups or self.editables or self.scripts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +117,14 @@ def _config(table: _Table) -> Config:
 
 
 def _inputs(table: _Table) -> Inputs:
-    table.expect("requirements", "files", "constraints", "groups", "editables")
+    table.expect("requirements", "files", "constraints", "groups", "editables", "scripts")
     return Inputs(
         requirements=tuple(table.local(one) if one.startswith("./") else one for one in table.texts("requirements")),
         files=table.paths("files"),
         constraints=table.paths("constraints"),
         groups=tuple(_group(table, one) for one in table.texts("groups")),
         editables=table.paths("editables"),
+        scripts=table.paths("scripts"),
     )
 
 

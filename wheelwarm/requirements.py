@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from wheelwarm.dependency_groups import read_group
 from wheelwarm.errors import InputError, UsageError
 from wheelwarm.index_options import IndexOptions
+from wheelwarm.inline_script import read_script
 from wheelwarm.lockfile import Lock, hashes_in, is_lock
 from wheelwarm.lockfile import read as read_locks
 from wheelwarm.project_file import is_project, read_project
@@ -48,7 +49,7 @@ class RequirementSet:
     are the given ones with those of the files. `remote_files` are http(s) addresses of files that were not fetched: if
     there are any, the reading is incomplete. `spooled` is the content of the files that can be read only once, by the
     name given (`-` for standard input), or as pip cannot read it; it may hold credentials. `pythons` are those that
-    files of projects are for. `digest` is a sha256 in hex, see `read`. `found`
+    projects and scripts are for. `digest` is a sha256 in hex, see `read`. `found`
     is the file that stands for an input that nobody named.
     """
 
@@ -131,6 +132,7 @@ def read(
     constraint_files: Sequence[str] = (),
     groups: Sequence[str] = (),
     editables: Sequence[str] = (),
+    scripts: Sequence[str] = (),
     options: IndexOptions = _NO_OPTIONS,
     environ: Mapping[str, str],
     stdin: Callable[[], bytes] | None = None,
@@ -147,7 +149,7 @@ def read(
     lock_files, files = split(requirement_files, is_lock)
     lock_groups, project_groups = split(groups, lambda group: is_lock(group.rpartition(":")[0]))
     locks = read_locks(lock_files, [(path, name) for path, _, name in (one.rpartition(":") for one in lock_groups)])
-    if not any((*arguments, *requirement_files, *groups, *editables)):
+    if not any((*arguments, *requirement_files, *groups, *editables, *scripts)):
         raise UsageError(
             "No requirements were given.", hint="Name a file of them: wheelwarm prefetch -r requirements.txt"
         )
@@ -158,9 +160,10 @@ def read(
     reading.add_groups(project_groups)
     reading.add_editables(editables)
     reading.add_files(files, constraint=False)
+    reading.add_scripts(scripts)
     return RequirementSet(
         arguments=tuple(arguments),
-        requirement_files=tuple(files),
+        requirement_files=(*files, *(_script(name) for name in scripts)),
         locks=locks,
         constraint_files=tuple(constraint_files),
         groups=tuple(project_groups),
@@ -204,6 +207,10 @@ class _Reading:
             for requirement in requirements:
                 parts = Parts(requirement, requirement.url, requirement.marker)
                 self._add(replace(_line(str(requirement), parts), source=path), str(requirement))
+
+    def add_scripts(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._add_declared(_script(name), read_script(name))
 
     def _add_declared(self, name: str, declared: Declared) -> None:
         self.declared[name] = declared
@@ -256,6 +263,11 @@ def split(names: Iterable[str], belongs: Callable[[str], bool]) -> tuple[list[st
     """Split names into those that belong and the others, each in order."""
     names = list(names)
     return [name for name in names if belongs(name)], [name for name in names if not belongs(name)]
+
+
+def _script(name: str) -> str:
+    """Name what pip gets of a script; the file itself may be asked for too."""
+    return f"what {name} needs"
 
 
 def _line(text: str, parts: Parts) -> RequirementLine:

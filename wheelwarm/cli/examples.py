@@ -6,6 +6,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "prefetch": (
         ("wheelwarm prefetch -r requirements.txt", "what a project needs, for its own Python"),
         ("wheelwarm prefetch 'pyproject.toml[test]'", "what a project and an extra of it declare"),
+        ("wheelwarm prefetch --script tool.py", "what a script says that it needs (PEP 723)"),
         ("wheelwarm prefetch 'flask[async]' --python 3.12", "one project with an extra, for another Python"),
         ("wheelwarm prefetch -r dev.txt --only-binary :all:", "wheels only: no code is run"),
         ("wheelwarm prefetch --group test --json | jq .data.after", "a dependency group, for a program"),

@@ -54,6 +54,12 @@ Editables = Annotated[
     list[str] | None,
     typer.Option("--editable", "-e", metavar="PATH/URL", help="An editable project.", rich_help_panel=INPUT),
 ]
+Scripts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--script", "-s", metavar="FILE.py", help="A script that says what it needs (PEP 723).", rich_help_panel=INPUT
+    ),
+]
 IndexUrl = Annotated[
     str | None,
     typer.Option("--index-url", "-i", metavar="URL", help="The index instead of pip's own.", rich_help_panel=INDEX),
@@ -111,6 +117,7 @@ def read_requirements(
     constraint_files: ConstraintFiles = None,
     groups: Groups = None,
     editables: Editables = None,
+    scripts: Scripts = None,
     index_url: IndexUrl = None,
     extra_index_urls: ExtraIndexUrls = None,
     find_links: FindLinks = None,
@@ -145,6 +152,7 @@ def read_requirements(
         constraints=tuple(constraint_files or ()),
         groups=tuple(groups or ()),
         editables=tuple(editables or ()),
+        scripts=tuple(scripts or ()),
     )
     inputs, found = _or_else(typed)
     wanted = read(
@@ -153,6 +161,7 @@ def read_requirements(
         constraint_files=inputs.constraints,
         groups=inputs.groups,
         editables=inputs.editables,
+        scripts=inputs.scripts,
         options=options,
         environ=os.environ,
         stdin=sys.stdin.buffer.read,

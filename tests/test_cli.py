@@ -57,6 +57,14 @@ def test_every_command_has_help_and_a_place_in_the_guide(command: str) -> None:
     assert re.search(rf"^## .*\b{command}\b", GUIDE, re.MULTILINE)
 
 
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_shows_no_types(command: str) -> None:
+    """A name of ours stands for each value, and nothing behind a flag, which takes none."""
+    shown = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).stdout
+
+    assert [line for line in shown.splitlines() if re.search(r"<(bool|str|int|path|list)", line)] == []
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_guide_names_only_options_that_exist(command: str) -> None:
     """Every `--option` in a command's section of the guide is one that the command, or pip, has."""

@@ -97,7 +97,10 @@ def test_suggests_the_nearest_name(folder: Path) -> None:
         f"The constraints file {folder}/deps/constraint.txt does not exist (included by deps/dev.txt, line 1).",
         f"Did you mean {folder}/deps/constraints.txt?",
     )
-    assert refusal("zzz.txt", constraint=True) == ("The constraints file zzz.txt does not exist.", "")
+    assert refusal("zzz.txt", constraint=True) == (
+        "The constraints file zzz.txt does not exist.",
+        "Check the name, and the folder that you are in.",
+    )
     assert refusal("none/r.txt")[1] == "There is no folder none."
 
 

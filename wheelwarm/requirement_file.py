@@ -196,4 +196,4 @@ def _nearest_name(path: Path) -> str:
     except OSError:
         return f"There is no folder {path.parent}."
     close = difflib.get_close_matches(path.name, names, n=1)
-    return f"Did you mean {path.with_name(close[0])}?" if close else ""
+    return f"Did you mean {path.with_name(close[0])}?" if close else "Check the name, and the folder that you are in."

@@ -19,6 +19,7 @@ from wheelwarm import __version__
 from wheelwarm.cli import doctoring, exporting, keeping, looking, starting, verifying, warming
 from wheelwarm.cli.configuring import Command
 from wheelwarm.cli.examples import epilog
+from wheelwarm.cli.helping import Group
 from wheelwarm.surroundings import leave_hook
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="wheelwarm",
+    cls=Group,
     help="Fill, explain, trim and repair pip's own cache.",
     no_args_is_help=True,
     add_completion=True,

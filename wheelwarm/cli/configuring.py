@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from typer.core import TyperCommand, TyperOption
 
 from wheelwarm.cli.answering import answering
+from wheelwarm.cli.helping import WithoutTypes
 from wheelwarm.errors import WheelwarmError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ PREFIX = "WHEELWARM"
 HELP = {"--help", "-h"}
 
 
-class Command(TyperCommand):
+class Command(WithoutTypes, TyperCommand):
     """A command whose options may come from the environment and from the configuration file."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

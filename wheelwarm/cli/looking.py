@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from wheelwarm.stats import StatsReport
 
 Kinds = Annotated[
-    list[Kind] | None, typer.Option("--kind", help="Only this kind; may be repeated.", rich_help_panel=OUTPUT)
+    list[Kind] | None,
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        help="Only wheel, sdist, metadata, index_page, built_wheel or other; may be repeated.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 
 

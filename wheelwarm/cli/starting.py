@@ -23,7 +23,7 @@ def init(
     Nothing is written where there is a configuration already.
     """
     with answering("init", as_json=as_json):
-        from wheelwarm.render import print_json
+        from wheelwarm.render import path_text, print_json
         from wheelwarm.starting_file import start
 
         done = start(Path.cwd(), write=not to_stdout)
@@ -32,4 +32,4 @@ def init(
         elif to_stdout:
             typer.echo(done.text, nl=False)
         else:
-            typer.echo(f"{'Added [tool.wheelwarm] to' if done.appended else 'Wrote'} {done.path}")
+            typer.echo(f"{'Added [tool.wheelwarm] to' if done.appended else 'Wrote'} {path_text(done.path)}")

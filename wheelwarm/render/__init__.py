@@ -7,7 +7,10 @@ control characters are escaped. This module owns what all reports share: console
 from __future__ import annotations
 
 import json
+import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -36,6 +39,18 @@ def stdout() -> Console:
 def stderr() -> Console:
     """Return the console of progress, notes and errors."""
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def path_text(path: Path | str) -> str:
+    """Write a path for the answer: on a terminal the home folder is `~`, in a pipe a path is whole."""
+    text = plain(str(path))
+    if not sys.stdout.isatty():
+        return text
+    with suppress(RuntimeError):  # nobody says where home is
+        home = str(Path.home())
+        if len(home) > 1 and f"{text}{os.sep}".startswith(f"{home}{os.sep}"):
+            return f"~{text[len(home) :]}"
+    return text
 
 
 def print_json(command: str, status: str, data: Mapping[str, Any], errors: Sequence[Mapping[str, str]]) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from wheelwarm.model import Action, Kind, Lane, Outcome, Reason, Summary
 from wheelwarm.redaction import redact
-from wheelwarm.render import count_text, error_data, stderr, stdout
+from wheelwarm.render import count_text, error_data, path_text, stderr, stdout
 from wheelwarm.render.plain import plain, size
 
 if TYPE_CHECKING:
@@ -205,8 +205,10 @@ def print_metadata(console: Console, summary: Summary) -> None:
 def print_target(console: Console, target: Target) -> None:
     """Print for which Python, pip and cache directory all this holds."""
     where = " ".join(["", *target.elsewhere.words()])
-    console.print(Text(f"target: Python {target.version} ({target.python}), pip {target.pip}{where}"), soft_wrap=True)
-    console.print(Text(f"cache: {target.cache_dir}"), soft_wrap=True)
+    console.print(
+        Text(f"target: Python {target.version} ({path_text(target.python)}), pip {target.pip}{where}"), soft_wrap=True
+    )
+    console.print(Text(f"cache: {path_text(target.cache_dir)}"), soft_wrap=True)
 
 
 def source_text(source: str, made: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from wheelwarm.diagnosis import Severity
-from wheelwarm.render import count_text, stdout
+from wheelwarm.render import count_text, path_text, stdout
 from wheelwarm.render.plain import plain, size
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def doctor_page(report: DoctorReport) -> None:
     """Print what was looked at in a few lines, then each finding with what mends it below."""
     _print("pips", [_pip_text(pip) for pip in report.seen.pips])
     if folder := report.seen.folder:
-        _print("cache", [f"{folder.path} ({', '.join(sorted(folder.sections)) or 'empty'})"])
+        _print("cache", [f"{path_text(folder.path)} ({', '.join(sorted(folder.sections)) or 'empty'})"])
         _print("disk", [f"{size(folder.free)} free of {size(folder.total)}"])
     _print("index", [f"{server.url}{_judgement(server.what, server.refusal)}" for server in report.seen.servers])
     for finding in report.findings:
@@ -45,8 +45,8 @@ def _print_finding(finding: Finding) -> None:
 
 
 def _pip_text(pip: Pip) -> str:
-    where = pip.cache_dir if pip.use == "used" else f"cache {pip.use}"
-    return f"{pip.version or '?'}  {pip.python}  {where}"
+    where = path_text(pip.cache_dir) if pip.use == "used" else f"cache {pip.use}"
+    return f"{pip.version or '?'}  {path_text(pip.python)}  {where}"
 
 
 def _judgement(what: str, refusal: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wheelwarm.redaction import redact
-from wheelwarm.render import count_text, stderr, stdout
+from wheelwarm.render import count_text, path_text, stderr, stdout
 from wheelwarm.render.artifacts import source_text, target_data
 from wheelwarm.render.plain import columns, plain, size, write
 from wheelwarm.wheelhouse import How
@@ -58,7 +58,7 @@ def _sums(report: ExportReport) -> str:
     missing = sum(row.reason is not None for row in report.rows)
     parts += [f"{missing:,} missing"] if missing else []
     total = f"{count_text(len(placed), 'file')}, {size(sum(one.size for one in placed))}"
-    return f"{plain(str(report.directory))}: {total}{': ' if parts else ''}{', '.join(parts)}"
+    return f"{path_text(report.directory)}: {total}{': ' if parts else ''}{', '.join(parts)}"
 
 
 def _print_advice(report: ExportReport) -> None:
@@ -70,7 +70,7 @@ def _print_advice(report: ExportReport) -> None:
         _say("A lock file's artifacts pip takes from their URLs; from the folder it installs by name, NAME==VERSION.")
     if report.complete:
         where = plain(shlex.quote(str(report.directory)))
-        _say(f"pip install --no-index --find-links {where} installs from here.")
+        _say(f"To install from here:\n  pip install --no-index --find-links {where}")
 
 
 def _say(text: str) -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from wheelwarm.model import Summary
 from wheelwarm.reclaim import Cause
-from wheelwarm.render import count_text, stdout
+from wheelwarm.render import count_text, path_text, stdout
 from wheelwarm.render.cache import KIND_WORDS, holding_data
 from wheelwarm.render.plain import ago, bar, moment, plain, size, write
 from wheelwarm.tallies import Span, Tally
@@ -51,7 +51,7 @@ def stats_page(report: StatsReport, *, top: int) -> None:
 
 def _print_head(report: StatsReport) -> None:
     total, folders = report.total, report.folders
-    stdout().print(Text(plain(f"{report.cache_dir}"), style="bold"), soft_wrap=True)
+    stdout().print(Text(path_text(report.cache_dir), style="bold"), soft_wrap=True)
     on_disk = size(total.allocated + folders.allocated)
     write(f"{count_text(total.entries, 'entry', 'entries')} in {count_text(total.files, 'file')}: ")
     write(f"{size(total.bytes)}, {on_disk} on disk with {count_text(folders.entries, 'folder')}\n")

@@ -34,7 +34,7 @@ LAYERS = (
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
     {"company", "seeding", "pip_lane", "offline"},
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},
-    {"requirements", "requirement_file", "requirement_line", "requirement_text"}
+    {"requirements", "requirement_file", "requirement_line", "requirement_text", "reading"}
     | {"dependency_groups", "project_file", "inline_script", "declared"},
     {"lockfile", "locking"},
     {"index_options"},

@@ -32,7 +32,7 @@ LAYERS = (
     {"parts", "readiness", "left_out"},
     {"needs", "retention"},
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
-    {"company", "seeding", "pip_lane", "offline"},
+    {"company", "seeding", "pip_lane", "offline", "snapshot"},
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text", "reading"}
     | {"dependency_groups", "project_file", "inline_script", "declared"},

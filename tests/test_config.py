@@ -23,6 +23,8 @@ cache-dir = "cache"
 requirements = ["flask", "./here"]
 files = ["requirements/dev.txt", "https://example.org/r.txt", "/absolute.txt"]
 constraints = "limits.txt"
+build-constraints = "builds.txt"
+scripts = ["tool.py"]
 groups = ["test", "sub/pyproject.toml:docs"]
 editables = ["."]
 
@@ -67,6 +69,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             requirements=("flask", str(tmp_path / "here")),
             files=(str(tmp_path / "requirements/dev.txt"), "https://example.org/r.txt", "/absolute.txt"),
             constraints=(str(tmp_path / "limits.txt"),),
+            build_constraints=(str(tmp_path / "builds.txt"),),
+            scripts=(str(tmp_path / "tool.py"),),
             groups=(f"{tmp_path}/pyproject.toml:test", f"{tmp_path}/sub/pyproject.toml:docs"),
             editables=(str(tmp_path),),
         ),

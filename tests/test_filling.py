@@ -19,7 +19,7 @@ from wheelwarm.fetcher import Fetcher
 from wheelwarm.filling import Filler, Step, step_for
 from wheelwarm.model import HIT, Action, Artifact, Kind, Outcome, Reason, Silent, StoredResponse, Verdict
 from wheelwarm.network import Network
-from wheelwarm.pip_lane import direct_requirement, options_file
+from wheelwarm.pip_lane import PipLane, direct_requirement, options_file
 from wheelwarm.seeding import Seed, SeedPolicy
 from wheelwarm.urls import artifact_at, metadata_at
 
@@ -438,15 +438,8 @@ def test_progress_is_told(world: World) -> None:
     wheel = world.publish("demo")
     (world.folder / "scratch").mkdir()
     with fetcher_of(world.index) as fetcher:
-        filler = Filler(
-            world.shelf,
-            fetcher,
-            index_arguments=(),
-            environ=world.environ,
-            scratch=world.folder / "scratch",
-            seed=SeedPolicy(),
-            observer=Ear(),
-        )
+        pip = PipLane(world.shelf.target, index_arguments=(), environ=world.environ, scratch=world.folder / "scratch")
+        filler = Filler(world.shelf, fetcher, pip=pip, seed=SeedPolicy(), observer=Ear())
         list(filler.fill([wheel]))
     size = len(world.body(wheel))
     assert told == [

@@ -34,6 +34,7 @@ class Inputs:
     requirements: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
+    build_constraints: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     editables: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
@@ -117,11 +118,12 @@ def _config(table: _Table) -> Config:
 
 
 def _inputs(table: _Table) -> Inputs:
-    table.expect("requirements", "files", "constraints", "groups", "editables", "scripts")
+    table.expect("requirements", "files", "constraints", "build-constraints", "groups", "editables", "scripts")
     return Inputs(
         requirements=tuple(table.local(one) if one.startswith("./") else one for one in table.texts("requirements")),
         files=table.paths("files"),
         constraints=table.paths("constraints"),
+        build_constraints=table.paths("build-constraints"),
         groups=tuple(_group(table, one) for one in table.texts("groups")),
         editables=table.paths("editables"),
         scripts=table.paths("scripts"),

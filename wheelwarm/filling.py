@@ -20,7 +20,6 @@ from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import Download, Fetched
 from wheelwarm.model import Action, Artifact, Kind, Lane, Outcome, Reason, StoredResponse, Verdict
 from wheelwarm.network import only_pip_can
-from wheelwarm.pip_lane import PipLane
 from wheelwarm.redaction import redact
 from wheelwarm.resolver import STRONG_HASHES
 from wheelwarm.seeding import Seed
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from wheelwarm.fetcher import Fetcher
     from wheelwarm.lookup import Shelf
     from wheelwarm.model import Observer
-    from wheelwarm.pip_lane import PipRun
+    from wheelwarm.pip_lane import PipLane, PipRun
     from wheelwarm.seeding import SeedPolicy
 
 # A year, as RFC 9111, 4.2.2 leaves it to the cache; the body was checked against the index, so time cannot spoil it.
@@ -99,16 +98,14 @@ class Filler:
         shelf: Shelf,
         fetcher: Fetcher,
         *,
-        index_arguments: Sequence[str],
-        environ: Mapping[str, str],
-        scratch: Path,
+        pip: PipLane,
         seed: SeedPolicy,
         observer: Observer,
         lenders: Sequence[HttpCache] = (),
     ) -> None:
         self._shelf = shelf
         self._fetcher = fetcher
-        self._pip = PipLane(shelf.target, index_arguments=index_arguments, environ=environ, scratch=scratch)
+        self._pip = pip
         self.seed = seed
         self._observer = observer
         self._lenders = lenders

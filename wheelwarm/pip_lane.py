@@ -26,10 +26,16 @@ class PipLane:
     """One target's pip with the index options of a run."""
 
     def __init__(
-        self, target: Target, *, index_arguments: Sequence[str], environ: Mapping[str, str], scratch: Path
+        self,
+        target: Target,
+        *,
+        index_arguments: Sequence[str],
+        build_arguments: Sequence[str] = (),
+        environ: Mapping[str, str],
+        scratch: Path,
     ) -> None:
         self._target = target
-        self._options = options_file(index_arguments, scratch)
+        self._options = [*build_arguments, *options_file(index_arguments, scratch)]
         kept = {name: value for name, value in environ.items() if name not in NOT_FOR_ONE_ARTIFACT}
         # Nothing gets installed, so a wish never to install outside a virtual environment does not apply.
         self._environ = kept | {"PIP_REQUIRE_VIRTUALENV": "0"}

@@ -50,6 +50,11 @@ class PipTraits:
         return not self._since(25, 3)
 
     @property
+    def build_constraints(self) -> bool:
+        """Whether it has `--build-constraint`."""
+        return self._since(25, 3)
+
+    @property
     def reads_pylock(self) -> bool:
         """Whether `-r` takes a pylock.toml (PEP 751)."""
         return self._since(26, 1)

@@ -22,12 +22,14 @@ from wheelwarm.filling import EXPECTED_ACTION, Done, Filler, Step, step_for
 from wheelwarm.ledger import Ledger
 from wheelwarm.left_out import left_out
 from wheelwarm.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
-from wheelwarm.model import Action, Artifact, Kind, Lane, Outcome, Reason, Resolution, Row, Summary, Verdict
+from wheelwarm.model import Action, Artifact, Kind, Lane, Reason, Resolution, Row, Summary, Verdict
 from wheelwarm.network import LANE_JOBS, network_of
 from wheelwarm.pages import Pages
+from wheelwarm.pip_lane import PipLane
 from wheelwarm.recording import record
-from wheelwarm.resolver import input_digest, resolve
+from wheelwarm.resolver import input_digest, resolve, spool
 from wheelwarm.seeding import SeedPolicy
+from wheelwarm.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,12 +153,19 @@ class _Run:
         self.filler = Filler(
             self.shelf,
             self.fetcher,
-            index_arguments=self.requirements.index_arguments(),
-            environ=self.environ,
-            scratch=self.scratch,
+            pip=self._pip_lane(),
             seed=self.options.seed,
             observer=self.observer,
             lenders=self.company.lenders(self.shelf),
+        )
+
+    def _pip_lane(self) -> PipLane:
+        return PipLane(
+            self.shelf.target,
+            index_arguments=self.requirements.index_arguments(),
+            build_arguments=self.requirements.build_arguments(spool(self.requirements, self.scratch)),
+            environ=self.environ,
+            scratch=self.scratch,
         )
 
     def carry_out(self) -> tuple[tuple[Row, ...], tuple[Summary, Summary]]:
@@ -304,41 +313,6 @@ class _Run:
         self.bytes_downloaded += 0 if revalidated else artifact.size or 0
         action = Action.REVALIDATED if revalidated else Action.DOWNLOADED
         return Row(artifact=artifact, before=before, action=action, after=after, lane=Lane.PIP)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What the cache held before pip resolved, which itself writes there: its keys, and the time by its clock."""
-
-    keys: frozenset[str]
-    taken: float
-
-    @classmethod
-    def of(cls, shelf: Shelf) -> Snapshot:
-        """Take it now. The time is a new file's in the cache, since later files are compared with it."""
-        probe = shelf.http.new_body()
-        try:
-            return cls(frozenset(shelf.http.keys()), probe.stat().st_mtime)
-        finally:
-            probe.unlink()
-
-    def verdict(self, artifact: Artifact, shelf: Shelf) -> Verdict:
-        """Tell what pip would have done then."""
-        now = shelf.verdict(artifact)
-        if artifact.kind is Kind.BUILT_WHEEL or now.outcome in (Outcome.LOCAL, Outcome.UNCACHEABLE):
-            return now
-        if cache_format.key(artifact.url) not in self.keys:
-            return now if now.outcome is Outcome.MISS else Verdict(Outcome.MISS, Reason.ABSENT)
-        entry = shelf.http.entry(cache_format.key(artifact.url))
-        if not self._is_younger(entry.metadata_path):
-            return now
-        return Verdict(Outcome.STALE, Reason.REPLACED if self._is_younger(entry.body_path) else Reason.EXPIRED)
-
-    def _is_younger(self, path: Path) -> bool:
-        try:
-            return path.lstat().st_mtime >= self.taken
-        except OSError:
-            return False
 
 
 def planned(artifact: Artifact, before: Verdict) -> Row:

@@ -42,6 +42,7 @@ class Reading:
         self.lines: list[RequirementLine] = []
         self.declared: dict[str, Declared] = {}
         self._record: list[tuple[bool, str, _Options]] = []
+        self._for_builds: list[str] = []
 
     def add_files(self, names: Iterable[str], *, constraint: bool) -> None:
         """Read requirement or constraint files, projects among them."""
@@ -51,6 +52,14 @@ class Reading:
                 continue
             for line in self.reader.lines(name, constraint=constraint):
                 self._add_line(line)
+
+    def add_build_constraints(self, names: Iterable[str]) -> None:
+        """Read what bounds the build requirements alone: pip has to know it, and another one is another input."""
+        for name in names:
+            for line in self.reader.lines(name, constraint=True):
+                if line.parsed.requirement is not None:
+                    _requirement_line(line, line.parsed.requirement)
+                self._for_builds.append(redact(line.parsed.text))
 
     def add_arguments(self, arguments: Iterable[str]) -> None:
         """Read what stands on the command line by itself."""
@@ -94,6 +103,8 @@ class Reading:
             ],
             "remote": [redact(url) for url in self.reader.remote_files],
             "locks": [lock.digest for lock in locks],
+            # Only where there are any, so that the ledger goes on knowing the inputs that it remembers.
+            **({"for builds": self._for_builds} if self._for_builds else {}),
             "local": [_local_digests(line.path) for line in self.lines if line.path],
         }
         return hashlib.sha256(json.dumps(record).encode()).hexdigest()

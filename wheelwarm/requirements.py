@@ -44,6 +44,7 @@ class RequirementSet:
     requirement_files: tuple[str, ...]
     locks: tuple[Lock, ...] = ()
     constraint_files: tuple[str, ...]
+    build_constraint_files: tuple[str, ...] = ()
     groups: tuple[str, ...]
     editables: tuple[str, ...]
     given_options: IndexOptions
@@ -87,7 +88,7 @@ class RequirementSet:
         `spooled` says, for each name in the set's own `spooled`, in which file the caller has put that content.
         """
         copies = {name: str(path) for name, path in (spooled or {}).items()}
-        words = self.given_options.arguments()
+        words = [*self.given_options.arguments(), *self.build_arguments(spooled)]
         for flag, values in (
             ("-c", self.constraint_files),
             ("--group", self.groups),
@@ -96,6 +97,11 @@ class RequirementSet:
         ):
             words += [word for value in values for word in (flag, copies.get(value, value))]
         return words + list(self.arguments)
+
+    def build_arguments(self, spooled: Mapping[str, Path] | None = None) -> list[str]:
+        """Return what any pip that builds is to be given beside the index options."""
+        copies = {name: str(path) for name, path in (spooled or {}).items()}
+        return [word for name in self.build_constraint_files for word in ("--build-constraint", copies.get(name, name))]
 
     def beside_locks(self, pins: str) -> RequirementSet:
         """Return what is to be resolved beside the locks, with a constraints file of what they hold."""
@@ -117,6 +123,7 @@ def read(
     *,
     requirement_files: Sequence[str] = (),
     constraint_files: Sequence[str] = (),
+    build_constraint_files: Sequence[str] = (),
     groups: Sequence[str] = (),
     editables: Sequence[str] = (),
     scripts: Sequence[str] = (),
@@ -143,6 +150,7 @@ def read(
     reading = Reading(options, FileReader(environ=environ, stdin=stdin))
     # pip's own order, which matters for options in files: the last index URL stands.
     reading.add_files(constraint_files, constraint=True)
+    reading.add_build_constraints(build_constraint_files)
     reading.add_arguments(arguments)
     reading.add_groups(project_groups)
     reading.add_editables(editables)
@@ -153,6 +161,7 @@ def read(
         requirement_files=(*files, *(name_of_script(name) for name in scripts)),
         locks=locks,
         constraint_files=tuple(constraint_files),
+        build_constraint_files=tuple(build_constraint_files),
         groups=tuple(project_groups),
         editables=tuple(editables),
         given_options=options,

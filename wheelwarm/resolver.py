@@ -96,6 +96,11 @@ def _ask_pip(
 def check_target(requirements: RequirementSet, target: Target) -> None:
     """Raise InputError where the target can have nothing of what was asked for."""
     _check_python(requirements, target)
+    if requirements.build_constraint_files and not target.traits.build_constraints:
+        raise InputError(
+            f"pip {target.pip} has no --build-constraint.",
+            hint="pip 25.3 and later have it; with earlier ones PIP_CONSTRAINT=FILE holds for builds too.",
+        )
     _check_wheels_only(requirements, target)
 
 

@@ -14,6 +14,7 @@ from wheelwarm.ledger import Ledger
 from wheelwarm.lookup import Shelf
 from wheelwarm.model import Silent
 from wheelwarm.network import Network
+from wheelwarm.pip_lane import PipLane
 from wheelwarm.seeding import Seed, SeedPolicy
 from wheelwarm.target import Target, probe
 
@@ -51,7 +52,8 @@ def filler_of(
     """Make a filler for a shelf, whose pip runs in this environment."""
     scratch.mkdir(exist_ok=True)
     policy = SeedPolicy(general=seed)
-    return Filler(shelf, fetcher, index_arguments=(), environ=environ, scratch=scratch, seed=policy, observer=Silent())
+    pip = PipLane(shelf.target, index_arguments=(), environ=environ, scratch=scratch)
+    return Filler(shelf, fetcher, pip=pip, seed=policy, observer=Silent())
 
 
 @cache

@@ -44,6 +44,15 @@ ConstraintFiles = Annotated[
     list[str] | None,
     typer.Option("--constraint", "-c", metavar="FILE", help="A constraints file.", rich_help_panel=INPUT),
 ]
+BuildConstraintFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--build-constraint",
+        metavar="FILE",
+        help="A constraints file for what builds need (pip 25.3 and later).",
+        rich_help_panel=INPUT,
+    ),
+]
 Groups = Annotated[
     list[str] | None,
     typer.Option(
@@ -115,6 +124,7 @@ def read_requirements(
     requirements: Requirements = None,
     requirement_files: RequirementFiles = None,
     constraint_files: ConstraintFiles = None,
+    build_constraint_files: BuildConstraintFiles = None,
     groups: Groups = None,
     editables: Editables = None,
     scripts: Scripts = None,
@@ -150,6 +160,7 @@ def read_requirements(
         requirements=tuple(requirements or ()),
         files=tuple(requirement_files or ()),
         constraints=tuple(constraint_files or ()),
+        build_constraints=tuple(build_constraint_files or ()),
         groups=tuple(groups or ()),
         editables=tuple(editables or ()),
         scripts=tuple(scripts or ()),
@@ -159,6 +170,7 @@ def read_requirements(
         inputs.requirements,
         requirement_files=inputs.files,
         constraint_files=inputs.constraints,
+        build_constraint_files=inputs.build_constraints,
         groups=inputs.groups,
         editables=inputs.editables,
         scripts=inputs.scripts,
@@ -176,7 +188,11 @@ def _or_else(typed: Inputs) -> tuple[Inputs, Path | None]:
     from wheelwarm.offers import OFFERS, offered
 
     configured = configuration().inputs
-    inputs = replace(configured, constraints=configured.constraints + typed.constraints)
+    inputs = replace(
+        configured,
+        constraints=configured.constraints + typed.constraints,
+        build_constraints=configured.build_constraints + typed.build_constraints,
+    )
     found = None if inputs else offered(Path.cwd())
     if inputs:
         return inputs, None

@@ -11,6 +11,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -66,21 +67,29 @@ def error_data(error: WheelwarmError) -> dict[str, str]:
 
 def print_error(error: WheelwarmError) -> None:
     """Print one sentence and a hint on standard error."""
-    console = stderr()
-    console.print(Text.assemble(("error: ", "bold red"), plain(redact(error.message))))
+    print_labelled("error", error.message, style="bold red")
     if error.hint:
-        console.print(Text.assemble(("hint: ", "bold"), plain(redact(error.hint))))
+        print_labelled("hint", error.hint)
 
 
 def print_note(text: str) -> None:
     """Print on standard error what is no failure, but good to know."""
-    stderr().print(Text.assemble(("note: ", "bold"), plain(redact(text))))
+    print_labelled("note", text)
 
 
 def print_warnings(warnings: Iterable[str]) -> None:
     """Print warnings on standard error."""
     for warning in warnings:
-        stderr().print(Text.assemble(("warning: ", "bold yellow"), plain(redact(warning))))
+        print_labelled("warning", warning, style="bold yellow")
+
+
+def print_labelled(label: str, text: str, *, style: str = "bold") -> None:
+    """Print prose on standard error: on a terminal wrapped between words, so that a path or URL stays whole."""
+    console = stderr()
+    said = f"{label}: {plain(redact(text))}"
+    if console.is_terminal:
+        said = "\n".join(wrap(said, console.width, break_long_words=False, break_on_hyphens=False))
+    console.print(Text.assemble((f"{label}: ", style), said[len(label) + 2 :]))
 
 
 def count_text(number: int, singular: str, plural: str = "") -> str:

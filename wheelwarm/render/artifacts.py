@@ -11,8 +11,8 @@ from rich.text import Text
 
 from wheelwarm.model import Action, Kind, Lane, Outcome, Reason, Summary
 from wheelwarm.redaction import redact
-from wheelwarm.render import count_text, error_data, path_text, stderr, stdout
-from wheelwarm.render.plain import plain, size
+from wheelwarm.render import count_text, error_data, path_text, print_labelled, stdout
+from wheelwarm.render.plain import plain, size, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -121,7 +121,7 @@ def print_rows(console: Console, rows: Sequence[Row], last: Sequence[str]) -> No
         gap = 1
         widths = column_widths(headers, cells)
         widths = narrowed(widths, sum(widths.values()) + gap * (len(headers) - 1) - console.width)
-    console.print(artifact_table(cells, widths, gap=gap))
+    print_table(console, artifact_table(cells, widths, gap=gap))
     console.print()
 
 
@@ -156,6 +156,16 @@ def brief_file_name(artifact: Artifact) -> str:
 def column_widths(headers: Sequence[str], cells: Sequence[Sequence[Text]]) -> dict[str, int]:
     """Return how wide each column would like to be."""
     return {header: max(len(header), *(row[at].cell_len for row in cells)) for at, header in enumerate(headers)}
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table; in a pipe without the blanks that fill its last column."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def artifact_table(cells: Sequence[Sequence[Text]], widths: dict[str, int], *, gap: int) -> Table:
@@ -312,9 +322,8 @@ def row_errors(rows: Iterable[Failing]) -> list[dict[str, str]]:
 
 def print_failures(rows: Iterable[Failing]) -> None:
     """Print on standard error why single artifacts failed."""
-    console = stderr()
     for row in rows:
         if row.error:
-            console.print(Text.assemble(("failed: ", "bold red"), plain(redact(row.error.message))))
+            print_labelled("failed", row.error.message, style="bold red")
             if row.error.hint:
-                console.print(Text.assemble(("hint: ", "bold"), redact(row.error.hint)))
+                print_labelled("hint", row.error.hint)

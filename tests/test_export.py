@@ -145,7 +145,9 @@ def test_the_json_of_export_keeps_its_contract(program: Program, index: Index, f
     answer = program.run("export", str(tmp_path / "house"), "demo", "--json")
 
     assert answer.err == ""
-    assert answer.data.keys() == {"target", "directory", "files", "summary", "index", "resolution", "seconds", "config"}
+    assert answer.data.keys() == {
+        "target", "directory", "files", "summary", "index", "resolution", "seconds", "config", "found_input",
+    }  # fmt: skip
     assert answer.data["summary"].keys() == {"copied", "reflinked", "hardlinked", "kept", "in_place", "missing"}
     assert answer.data["files"][0].keys() == {
         "name", "version", "filename", "kind", "url", "size", "sha256", "done", "reason", "by_url",

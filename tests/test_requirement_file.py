@@ -136,10 +136,11 @@ def test_refuses_what_must_not_be_read(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("uv.lock", "uv export --format requirements-txt"),
-        ("sub/poetry.lock", "poetry export"),
-        ("pdm.lock", "pdm export"),
-        ("Pipfile.lock", "pipenv requirements"),
+        ("uv.lock", "Export it first: uv export --format pylock.toml -o pylock.toml"),
+        ("uv.lock[extra]", "Export it first: uv export --format pylock.toml -o pylock.toml"),
+        ("sub/poetry.lock", "sub && poetry export -f requirements.txt -o requirements.txt"),
+        ("pdm.lock", "pdm export -f pylock -o pylock.toml"),
+        ("Pipfile.lock", "pipenv requirements --hash > requirements.txt"),
         ("pyproject.toml", "Give it by itself: -r"),
         ("pylock.toml", "Give it by itself: -r"),
         ("pylock.dev.toml", "Give it by itself: -r"),

@@ -14,6 +14,7 @@ from wheelwarm.index_options import IndexOptions
 from wheelwarm.inline_script import read_script
 from wheelwarm.project_file import is_project, read_project
 from wheelwarm.redaction import redact
+from wheelwarm.requirement_file import refuse_other_locks
 from wheelwarm.requirement_line import Parts, RequirementLine, parse, parse_editable
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ def _find_links(line: FileLine) -> tuple[str, ...]:
 
 
 def _refuse_forgotten_flag(text: str) -> None:
+    refuse_other_locks(Path(text))
     # `requirements.txt` is a well-formed project name: pip would go and look for that project.
     if text.endswith((".txt", ".in")) and Path(text).is_file():
         raise InputError(f"'{text}' is a file, not a requirement.", hint=f"To read it: -r {text}")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from wheelwarm.errors import InputError
+from wheelwarm.offers import OTHER_LOCKS, export_command
 from wheelwarm.redaction import redact
 from wheelwarm.requirement_text import ParsedLine, decode, expand, logical_lines, parse_line, place
 
@@ -25,10 +26,6 @@ _SCHEME = re.compile(r"(https?|file):", re.IGNORECASE)
 _EXTRAS = re.compile(r"\[[^\]]+\]$")
 _PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 _OTHER_FORMATS = {
-    "uv.lock": "Export it first: uv export --format requirements-txt > requirements.txt",
-    "poetry.lock": "Export it first: poetry export > requirements.txt",
-    "pdm.lock": "Export it first: pdm export > requirements.txt",
-    "Pipfile.lock": "Export it first: pipenv requirements > requirements.txt",
     "Pipfile": "Export it first: pipenv requirements > requirements.txt",
     "pyproject.toml": "No requirements file can include it. Give it by itself: -r pyproject.toml",
 }
@@ -180,8 +177,15 @@ def _local_path(name: str) -> Path:
     return Path(url2pathname(urlsplit(name).path)) if name.lower().startswith("file:") else Path(name)
 
 
+def refuse_other_locks(path: Path) -> None:
+    """Raise InputError for a lock that pip cannot read, by its name, with what its own tool can make of it."""
+    if path.name in OTHER_LOCKS:
+        raise InputError(f"{path} is a lock that pip does not read.", hint=f"Export it first: {export_command(path)}")
+
+
 def _refuse_other_formats(path: Path) -> None:
     name = _EXTRAS.sub("", path.name)
+    refuse_other_locks(path.with_name(name))
     if _PYLOCK.fullmatch(name):
         raise InputError(
             f"{path} is a lock file, which no requirements file can include.", hint=f"Give it by itself: -r {path}"

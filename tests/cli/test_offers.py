@@ -88,3 +88,47 @@ def test_nothing_there_is_a_usage_error(program: Program, here: Path, command: s
     assert "has none of pylock.toml, requirements.txt, pyproject.toml." in plain.err
     assert "hint: Name some, or a file of them, as in: wheelwarm prefetch -r requirements.txt\n" in plain.err
     assert [error["code"] for error in as_json.envelope["errors"]] == ["usage"]
+
+
+LOCKS = {
+    "uv.lock": "uv export --format pylock.toml -o pylock.toml",
+    "poetry.lock": "poetry export -f requirements.txt -o requirements.txt",
+    "pdm.lock": "pdm export -f pylock -o pylock.toml",
+    "Pipfile.lock": "pipenv requirements --hash > requirements.txt",
+}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("command", ["prefetch", "check", "export"])
+@pytest.mark.parametrize("how", ["found", "-r", "alone"])
+def test_the_lock_of_another_tool(program: Program, here: Path, command: str, lock: str, how: str) -> None:
+    """It is recognised by its name, and answered with the command that makes of it what pip reads."""
+    (here / lock).write_text("version = 1\n")
+    given = {"found": [], "-r": ["-r", lock], "alone": [lock]}[how]
+
+    answer = program.run(*words(command, here), *given, "--json")
+
+    assert answer.code == 3
+    (error,) = answer.envelope["errors"]
+    assert error == {
+        "code": "input",
+        "message": f"{lock} is a lock that pip does not read.",
+        "hint": f"Export it first: {LOCKS[lock]}",
+    }
+    assert answer.err == f"error: {error['message']}\nhint: {error['hint']}\n"
+
+
+def test_a_lock_beside_a_project(program: Program, here: Path) -> None:
+    """The project is read, and a note says how to have just what the lock holds; not where pip's own kind is."""
+    (here / "uv.lock").touch()
+    (here / "pyproject.toml").write_text('[project]\nname = "mine"\ndependencies = ["lib<2"]\n')
+
+    project = program.run("prefetch", "--json")
+    (here / "requirements.txt").write_text("lib<2\n")
+    exported = program.run("prefetch", "--json")
+
+    assert set(project.outcomes()) == set(exported.outcomes()) == {LIB}
+    assert (
+        "note: to have just what uv.lock holds, first: uv export --format pylock.toml -o pylock.toml\n" in project.err
+    )
+    assert "uv.lock" not in exported.err

@@ -185,7 +185,7 @@ def _or_else(typed: Inputs) -> tuple[Inputs, Path | None]:
     """Return what is typed, else what the configuration names, else the file that the current directory offers."""
     if typed:
         return typed, None
-    from wheelwarm.offers import OFFERS, offered
+    from wheelwarm.offers import OFFERS, export_command, offered, other_lock
 
     configured = configuration().inputs
     inputs = replace(
@@ -193,17 +193,21 @@ def _or_else(typed: Inputs) -> tuple[Inputs, Path | None]:
         constraints=configured.constraints + typed.constraints,
         build_constraints=configured.build_constraints + typed.build_constraints,
     )
-    found = None if inputs else offered(Path.cwd())
     if inputs:
         return inputs, None
-    if found is None:
+    found, lock = offered(Path.cwd()), other_lock(Path.cwd())
+    if found is None and lock is None:
         raise UsageError(
             f"No requirements were named, and the current directory has none of {', '.join(OFFERS)}.",
             hint="Name some, or a file of them, as in: wheelwarm prefetch -r requirements.txt",
         )
+    if found is None:
+        return replace(inputs, files=(str(lock and lock.name),)), lock  # which is refused, with what to type
     from wheelwarm.render import print_note
 
     print_note(f"no requirements were named, so {found.name} of the current directory is read")
+    if lock is not None and found.name == OFFERS[-1]:
+        print_note(f"to have just what {lock.name} holds, first: {export_command(Path(lock.name))}")
     return replace(inputs, files=(found.name,)), found
 
 

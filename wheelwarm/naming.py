@@ -110,7 +110,7 @@ def look(root: Path, ledger: Ledger, *, observer: Observer) -> Holdings:
 def glance(root: Path, ledger: Ledger, *, observer: Observer) -> Holdings:
     """Look through a cache directory and name nothing, for what takes only places, sizes and times."""
     observer.phase("looking through the cache")
-    stock = inventory.take(root)
+    stock = inventory.take(root, with_folders=False)
     return Holdings(stock, tuple(_hold(stock.items, {}, ledger.uses())))
 
 

@@ -111,22 +111,21 @@ def carry_out(root: Path, plan: Plan, *, is_in_use: Callable[[Item], bool] = lam
     Raises CacheError when a file will not go; what went before is gone.
     """
     total = Removal()
-    what = root
+    what = ""
     try:
         with Descent(
             root, patient=frozenset({Section.WHEELS.value}), before=time.time() - BUILD_GRACE_SECONDS
         ) as descent:
             for item in sorted(plan.items, key=lambda item: item.path):
-                what = root / item.path
+                what = item.path
                 total += _remove(descent, item, is_in_use)
-            for folder in sorted(plan.folders):
-                what = root / folder
-                if descent.enter(folder):
+            for what in sorted(plan.folders):
+                if descent.enter(what):
                     descent.give_up()
     except OSError as exc:
         before = f" {total.entries} of {len(plan.items)} entries were removed before." if total.entries else ""
         raise CacheError(
-            f"{what} cannot be removed: {exc.strerror or exc}.{before}",
+            f"{root / what} cannot be removed: {exc.strerror or exc}.{before}",
             hint="Run as the owner of the cache, or mend its permissions.",
         ) from exc
     return total

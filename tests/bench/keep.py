@@ -83,11 +83,11 @@ def _copied(whole: Path, copy: Path) -> Path:
 
 
 def _age(cache_dir: Path) -> None:
-    """Let two thirds of the entries, both halves of each, be of forty days ago."""
-    then = time.time() - _OLD_DAYS * 86_400
+    """Let two thirds of the entries, both halves of each, be of forty days ago, and the others of now."""
+    now = time.time()
     for path, is_old in _dealt(cache_dir):
-        if is_old:
-            os.utime(path, (then, then))
+        then = now - is_old * _OLD_DAYS * 86_400
+        os.utime(path, (then, then))
 
 
 def _drop_the_young(cache_dir: Path) -> None:

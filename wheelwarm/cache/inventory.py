@@ -146,9 +146,12 @@ class Inventory:
     empty: tuple[str, ...] = ()
 
 
-def take(root: Path) -> Inventory:
-    """Walk a cache directory. What vanishes meanwhile is left out; no link is followed but `root` itself."""
-    walk = _Walk(root)
+def take(root: Path, *, with_folders: bool = True) -> Inventory:
+    """Walk a cache directory. What vanishes meanwhile is left out; no link is followed but `root` itself.
+
+    `with_folders` counts what the folders themselves take, for which each has to be looked at.
+    """
+    walk = _Walk(root, with_folders)
     items: list[Item] = []
     for folder, files in walk:
         items += classify(folder, files)
@@ -165,7 +168,7 @@ def take(root: Path) -> Inventory:
 
 def item_of(root: Path, form: Form, *paths: Path) -> Item:
     """Return the item that these files below a cache directory make, as a walk would; OSError if one is gone."""
-    walk = _Walk(root)
+    walk = _Walk(root, with_folders=False)
     files = tuple(walk._file(path.relative_to(root).as_posix(), path.lstat()) for path in paths)
     return Item(form, _SECTIONS.get(files[0].path.partition("/")[0], Section.OTHER), files)
 
@@ -245,6 +248,7 @@ class _Walk:
     """The folders below `root`, each with its files; counts what the folders themselves take."""
 
     root: Path
+    with_folders: bool
     folders: int = 0
     folder_bytes: int = 0
     folder_allocated: int = 0
@@ -275,17 +279,14 @@ class _Walk:
         prefix = f"{folder}/" if folder else ""
         files = []
         try:
-            for name in os.listdir(self._base + folder):  # noqa: PTH208 - half a million paths are cheaper as texts
-                path = prefix + name
-                try:
-                    status = os.lstat(self._base + path)
-                except FileNotFoundError:
-                    continue
-                if stat.S_ISDIR(status.st_mode):
-                    self._count(status)
-                    pending.append(path)
-                else:
-                    files.append(self._file(path, status))
+            if self.with_folders and folder:
+                self._count(os.lstat(self._base + folder))
+            with os.scandir(self._base + folder) as found:
+                for one in found:
+                    if one.is_dir(follow_symlinks=False):
+                        pending.append(prefix + one.name)
+                    elif (status := _status(one)) is not None:
+                        files.append(self._file(prefix + one.name, status))
         except FileNotFoundError:
             pass
         except OSError:
@@ -309,6 +310,14 @@ class _Walk:
         return File(
             path, status.st_size, taken, status.st_mtime_ns, status.st_ino, status.st_mode, read, status.st_nlink
         )
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Return the state of a file that a folder lists, None if it has vanished."""
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def allocated(status: os.stat_result) -> int:

@@ -42,11 +42,12 @@ LAYERS = (
     {"reach"},
     {"outfile"},
     {"wheelhouse", "wheelhouse_index"},
+    {"probing"},
     {"network", "target", "ledger", "ledger_names", "ledger_schema", "removal", "descent", "bystanders"},
     {"cache"},
     {"config", "offers"},
     {"index_page", "pip_errors", "elsewhere"},
-    {"urls", "pip_traits", "redaction", "simple_pages", "surroundings", "amounts"},
+    {"urls", "pip_traits", "redaction", "simple_pages", "surroundings", "amounts", "probe_memory"},
     {"model"},
     {"errors", "_probe", ""},
 )

@@ -99,7 +99,7 @@ def resolved(
     """Resolve the pins from the cache alone."""
     target = target_of(pip, cache_dir, index_url=index.simple_url, **config)
     with shelf_of(target) as shelf:
-        return resolve_pins(requirements, shelf, default_index=lambda: "")
+        return resolve_pins(requirements, shelf)
 
 
 def chosen(pip: PipEnvironment, requirements: RequirementSet, index: Index, cache_dir: Path) -> dict[str, str]:
@@ -386,7 +386,7 @@ def test_what_only_pip_can_weigh_is_left_to_pip(
     """Settings of pip that change the choice make pins no answer, rather than a wrong one."""
     target = target_of(modern_pip, cache_dir, **{"index_url": index.simple_url, **settings_})
     with shelf_of(target) as shelf:
-        assert resolve_pins(requirement_set("demo==1.0"), shelf, default_index=lambda: "") is None
+        assert resolve_pins(requirement_set("demo==1.0"), shelf) is None
 
 
 @pytest.mark.parametrize("options", [{"find_links": ("/wheels",)}, {"no_index": True}, {"index_url": "file:///index"}])
@@ -418,31 +418,25 @@ def test_tags_that_nobody_knows_are_no_answer(modern_pip: PipEnvironment, index:
     """A Python too old to tell its tags leaves the choice to its pip; URLs need no tags."""
     target = replace(target_of(modern_pip, cache_dir, index_url=index.simple_url), tags=())
     with shelf_of(target) as shelf:
-        assert resolve_pins(requirement_set("demo==1.0"), shelf, default_index=lambda: "") is None
+        assert resolve_pins(requirement_set("demo==1.0"), shelf) is None
         urls = requirement_set("demo @ https://host.test/demo-1.0-py3-none-any.whl")
-        assert resolve_pins(urls, shelf, default_index=lambda: "") is not None
+        assert resolve_pins(urls, shelf) is not None
 
 
-def test_the_default_index_is_asked_for_only_when_it_matters(
+def test_without_a_configured_index_the_default_counts(
     modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
 ) -> None:
-    """Without a configured index pip's own default counts, and finding it out costs a process only then."""
+    """Pins are looked up on the index that pip has built in, where none is configured."""
     url = index.add(make_wheel(tmp_path, "demo", "1.0"))
     pins = requirement_set("demo==1.0")
     asked_pip(modern_pip, pins, index, cache_dir)
-    asked: list[str] = []
-
-    def default_index() -> str:
-        asked.append(index.simple_url)
-        return index.simple_url
-
-    with shelf_of(target_of(modern_pip, cache_dir)) as shelf:
-        direct = requirement_set(f"demo @ {url}")
-        assert resolve_pins(direct, shelf, default_index=default_index) is not None
-        assert not asked
-        resolution = resolve_pins(pins, shelf, default_index=default_index)
+    target = target_of(modern_pip, cache_dir)
+    with shelf_of(replace(target, index=index.simple_url)) as shelf:
+        resolution = resolve_pins(pins, shelf)
     assert resolution is not None
-    assert (resolution.artifacts[0].url, len(asked)) == (url, 1)
+    assert resolution.artifacts[0].url == url
+    with shelf_of(replace(target, index="")) as shelf:
+        assert resolve_pins(pins, shelf) is None
 
 
 def test_direct_urls_are_what_they_say(
@@ -492,6 +486,6 @@ def test_odd_metadata_costs_only_what_is_odd(
             file = shelf.http.new_body()
             file.write_bytes(body)
             shelf.http.store(one, StoredResponse(status=200, headers={}), file)
-        resolution = resolve_pins(requirement_set(pins[0], f"bare @ {url}"), shelf, default_index=lambda: "")
+        resolution = resolve_pins(requirement_set(pins[0], f"bare @ {url}"), shelf)
     assert resolution is not None
     assert len(resolution.artifacts) == 2

@@ -15,9 +15,9 @@ from tests.helpers.index import serve_index
 from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.index_options import IndexOptions
 from wheelwarm.model import Kind, Silent
+from wheelwarm.probing import probe
 from wheelwarm.requirements import read
 from wheelwarm.resolver import artifact, fragment_hash, input_digest, read_log, resolve
-from wheelwarm.target import probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

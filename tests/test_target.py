@@ -20,7 +20,8 @@ from tests.helpers.pips import PIP_MATRIX, PipEnvironment, interpreters, isolate
 from tests.test_pip_errors import broken_sdist
 from wheelwarm import target as target_module
 from wheelwarm.errors import CacheError, TargetError
-from wheelwarm.target import describe, find, parse_config, probe, run
+from wheelwarm.probing import find, parse_config, probe
+from wheelwarm.target import describe, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -298,19 +299,18 @@ def test_settings_have_pips_precedence(modern_pip: PipEnvironment, environ: dict
         assert f"(default {expected or 15}" in " ".join(shown.split())
 
 
-def test_the_default_index_is_pips_own(modern_target: Target, modern_pip: PipEnvironment) -> None:
+def test_the_default_index_is_pips_own(modern_pip: PipEnvironment, tmp_path: Path) -> None:
     """With nothing configured, pip's help tells the index that pip's code has."""
     environ = isolated_environ(os.environ, home=modern_pip.home)
     code = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
-    assert (
-        modern_target.default_index(environ) == run([str(modern_pip.python), "-c", code], environ=environ).out.strip()
-    )
+    built_in = run([str(modern_pip.python), "-c", code], environ=environ).out.strip()
+    assert probe(str(modern_pip.python), environ=environ, cwd=tmp_path).index == built_in
 
 
-def test_a_pip_whose_help_says_no_index(modern_target: Target, environ: dict[str, str]) -> None:
+def test_a_pip_whose_help_says_no_index(modern_pip: PipEnvironment, environ: dict[str, str], tmp_path: Path) -> None:
     """Where the help names no http(s) index, there is none to tell."""
     environ["PIP_INDEX_URL"] = "file:///srv/index"
-    assert modern_target.default_index(environ) == ""
+    assert probe(str(modern_pip.python), environ=environ, cwd=tmp_path).index == ""
 
 
 @pytest.mark.parametrize("version", ["22.2", "26.3"])

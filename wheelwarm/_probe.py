@@ -2,8 +2,8 @@
 
 Usage: python _probe.py FOLDER_OF_PACKAGING [PIP_OPTION...]
 
-`pip cache dir` and `pip config list` are pip's own commands; running both in the one process that also prints the
-tags saves two interpreter starts.
+`pip cache dir` and the others are pip's own commands; running them in the one process that also prints the tags saves
+interpreter starts.
 """
 
 import sys
@@ -84,10 +84,18 @@ def pip_facts(folder, options):
     """Ask this Python's pip for its version, its cache directory and its configuration."""
     facts = packaging_facts(folder)
     facts["pip"] = pip_version()
+    facts["witnesses"] = witnesses()
     if facts["pip"] is not None:
         facts["cache"] = run_pip(["cache", "dir"] + options)
         facts["config"] = run_pip(["config", "list"])
+        facts["configs"] = run_pip(["config", "debug"])
+        facts["help"] = run_pip(["download", "--help"])
     return facts
+
+
+def witnesses():
+    """Name the files and folders of which these facts come: when they change, the facts may."""
+    return [sys.executable, os.path.join(sys.prefix, "pyvenv.cfg")] + [path for path in sys.path if path]
 
 
 def main():

@@ -70,9 +70,7 @@ def check(
             learn_headers=lambda: wire.file_headers(target, environ),
         )
         resolution = (
-            _asked(requirements, shelf, environ, observer)
-            if ask_index
-            else known_resolution(requirements, shelf, environ)
+            _asked(requirements, shelf, environ, observer) if ask_index else known_resolution(requirements, shelf)
         )
         return CheckReport(
             target=target,

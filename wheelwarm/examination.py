@@ -25,9 +25,9 @@ from wheelwarm.fetcher import Download, Fetcher
 from wheelwarm.index_page import content_type_of, parse
 from wheelwarm.network import network_of, only_pip_can
 from wheelwarm.pages import decode
+from wheelwarm.probing import default_pythons, probe
 from wheelwarm.reach import answers, server_of
 from wheelwarm.redaction import redact
-from wheelwarm.target import default_pythons, probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -99,7 +99,7 @@ def other_caches(used: Sequence[Pip], environ: Mapping[str, str]) -> tuple[str, 
 
 def servers(target: Target, environ: Mapping[str, str], *, now: float) -> Iterator[Server]:
     """Ask each index that the target's pip is set to for one page and one small file."""
-    configured = (target.setting("index-url") or target.default_index(environ), target.setting("extra-index-url") or "")
+    configured = (target.setting("index-url") or target.index, target.setting("extra-index-url") or "")
     trusted = tuple((target.setting("trusted-host") or "").split())
     network = network_of(target, environ=environ, trusted_hosts=trusted, jobs=1)
     network = replace(network, retries=0, timeout=min(network.timeout, TIMEOUT_SECONDS))

@@ -99,7 +99,7 @@ def export(
             trusted_hosts=trusted_hosts_of(requirements, target),
             learn_headers=lambda: wire.file_headers(target, environ),
         )
-        resolution = known_resolution(requirements, shelf, environ)
+        resolution = known_resolution(requirements, shelf)
         house = Wheelhouse(options.directory, mode=options.mode)
         observer.phase("exporting")
         rows = tuple(_place(one, shelf, house) for one in _wanted(resolution, requirements, shelf))

@@ -10,14 +10,12 @@ from wheelwarm.pins import resolve_pins
 from wheelwarm.resolver import check_target, input_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from wheelwarm.lookup import Shelf
     from wheelwarm.model import Resolution
     from wheelwarm.requirements import RequirementSet
 
 
-def known_resolution(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str]) -> Resolution:
+def known_resolution(requirements: RequirementSet, shelf: Shelf) -> Resolution:
     """Take the last resolution of the same input for the shelf's target, else the input's own pins and URLs.
 
     Raises ResolveError when neither tells what pip would ask for.
@@ -27,7 +25,7 @@ def known_resolution(requirements: RequirementSet, shelf: Shelf, environ: Mappin
     remembered = shelf.ledger.recall(input_digest(requirements, target), target.identity)
     if remembered is None and requirements.only_locks:
         return lockfile.resolution(requirements.locks, target, requirements.options, now=shelf.now)
-    resolution = remembered or resolve_pins(requirements, shelf, default_index=lambda: target.default_index(environ))
+    resolution = remembered or resolve_pins(requirements, shelf)
     if resolution is None:
         raise ResolveError(
             "No earlier run has resolved these requirements for this Python, and they are not all exact pins or URLs.",

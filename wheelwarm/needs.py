@@ -20,7 +20,7 @@ from wheelwarm.model import Kind
 from wheelwarm.pins import index_urls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from wheelwarm.lookup import Shelf
     from wheelwarm.model import Artifact, Resolution
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 _MAX_REDIRECTS = 30  # those of a requests.Session
 
 
-def needed_paths(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str], *, name: str) -> set[str]:
+def needed_paths(requirements: RequirementSet, shelf: Shelf, *, name: str) -> set[str]:
     """Return what an input needs for the shelf's target, as paths of items below the cache directory.
 
     `name` is how a person calls the input. Raises ResolveError when its needs are not known.
     """
-    resolution = _known(requirements, shelf, environ, name=name)
+    resolution = _known(requirements, shelf, name=name)
     found = set(_entries(resolution, shelf)) | set(_built_wheels(resolution, shelf))
     if resolution.source == "pins":
         _check_builds(resolution, shelf, name)
-        for page in _pages(resolution, requirements, shelf, environ):
+        for page in _pages(resolution, requirements, shelf):
             found.update(_entry_paths(page, shelf))
     return found
 
 
-def _known(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str], *, name: str) -> Resolution:
+def _known(requirements: RequirementSet, shelf: Shelf, *, name: str) -> Resolution:
     try:
-        resolution = known_resolution(requirements, shelf, environ)
+        resolution = known_resolution(requirements, shelf)
     except ResolveError as exc:
         raise _unknown(name, shelf, exc.message) from exc
     if unnamed := [one for one in resolution.artifacts if not one.url]:
@@ -99,12 +99,10 @@ def _as_built(artifact: Artifact) -> Artifact:
     return replace(artifact, kind=Kind.BUILT_WHEEL)
 
 
-def _pages(
-    resolution: Resolution, requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str]
-) -> Iterator[str]:
+def _pages(resolution: Resolution, requirements: RequirementSet, shelf: Shelf) -> Iterator[str]:
     """Yield the index pages that pip asks for by name: pins do not say which, and every index may be asked."""
     names = {canonicalize_name(one.name) for one in resolution.artifacts if not one.direct}
     if not names:
         return
-    indexes = index_urls(requirements, shelf.target, lambda: shelf.target.default_index(environ))
+    indexes = index_urls(requirements, shelf.target)
     yield from (f"{index.rstrip('/')}/{name}/" for index in indexes for name in sorted(names))

@@ -28,7 +28,7 @@ from wheelwarm.model import Artifact, Kind, Outcome, Resolution
 from wheelwarm.pages import Pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from packaging.markers import Marker
 
@@ -49,16 +49,15 @@ WEIGHED_BY_PIP = (
 METADATA_LIMIT = 16 * 2**20
 
 
-def resolve_pins(requirements: RequirementSet, shelf: Shelf, *, default_index: Callable[[], str]) -> Resolution | None:
+def resolve_pins(requirements: RequirementSet, shelf: Shelf) -> Resolution | None:
     """Resolve an input of exact pins and URLs; None for any other, and where the disk cannot tell pip's choice.
 
-    `default_index` tells the index of a pip that is not configured to use another.
     Raises ResolveError when a pinned project needs one that is not in the input.
     """
     applying = [line for line in requirements.lines if applies(line, shelf.target)]
     lines = [line for line in applying if not line.constraint]
     needs_index = any(line.pin for line in lines)
-    indexes = index_urls(requirements, shelf.target, default_index) if needs_index else ()
+    indexes = index_urls(requirements, shelf.target) if needs_index else ()
     if not requirements.fully_pinned or (needs_index and (not indexes or not shelf.target.tags)):
         return None
     if any(line.constraint and (line.url or line.hashes) for line in applying):
@@ -108,10 +107,10 @@ def applies(line: RequirementLine, target: Target) -> bool:
     return line.marker is None or line.marker.evaluate({**target.environment, "extra": ""})
 
 
-def index_urls(requirements: RequirementSet, target: Target, default_index: Callable[[], str]) -> tuple[str, ...]:
+def index_urls(requirements: RequirementSet, target: Target) -> tuple[str, ...]:
     """Return the indexes pip would ask; none where files from elsewhere could win, which only pip can weigh."""
     options = requirements.options
-    index = options.index_url or target.setting("index-url") or default_index()
+    index = options.index_url or target.setting("index-url") or target.index
     extra = (*options.extra_index_urls, *(target.setting("extra-index-url") or "").split())
     if options.no_index or options.find_links or any(target.setting(name) for name in WEIGHED_BY_PIP):
         return ()

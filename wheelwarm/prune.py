@@ -83,7 +83,7 @@ def select(cache_dir: Path, pattern: Pattern, *, observer: Observer) -> Selected
         return Selected(cache_dir=cache_dir, holdings=tuple(chosen), plan=plan, warnings=tuple(ledger.warnings))
 
 
-def survey(cache_dir: Path, request: Request, *, environ: Mapping[str, str], observer: Observer) -> Pruning:
+def survey(cache_dir: Path, request: Request, *, observer: Observer) -> Pruning:
     """Plan what goes by a policy. Nothing is removed yet.
 
     Raises CacheError for a directory that is no cache of pip's, ResolveError when the needs of an input to keep are
@@ -93,7 +93,7 @@ def survey(cache_dir: Path, request: Request, *, environ: Mapping[str, str], obs
     removal.check_is_cache(cache_dir, home=Path.home())
     with opened(cache_dir) as ledger:
         observer.phase("finding what is needed")
-        needed = {path for target in request.targets for path in _needed(request, target, ledger, environ, now)}
+        needed = {path for target in request.targets for path in _needed(request, target, ledger, now)}
         find = look if request.named or request.policy.by_contents else glance
         holdings = _dated(find(cache_dir, ledger, observer=observer), request, ledger)
         readers = [_reader(target) for target in request.targets] or [Reader()]
@@ -110,7 +110,7 @@ def remove(selected: Selected) -> Removal:
     return removed
 
 
-def _needed(request: Request, target: Target, ledger: Ledger, environ: Mapping[str, str], now: float) -> Iterator[str]:
+def _needed(request: Request, target: Target, ledger: Ledger, now: float) -> Iterator[str]:
     # What requirements mean takes many modules: most prunes keep no input.
     from wheelwarm.lookup import Shelf, trusted_hosts_of
     from wheelwarm.needs import needed_paths
@@ -122,7 +122,7 @@ def _needed(request: Request, target: Target, ledger: Ledger, environ: Mapping[s
         )
     for name, requirements in request.keep.items():
         shelf = Shelf(target, ledger, now=now, trusted_hosts=trusted_hosts_of(requirements, target))
-        yield from needed_paths(requirements, shelf, environ, name=name)
+        yield from needed_paths(requirements, shelf, name=name)
 
 
 def _dated(holdings: Holdings, request: Request, ledger: Ledger) -> Holdings:

@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 from wheelwarm.errors import OfflineError, WheelwarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from wheelwarm.requirements import RequirementSet
     from wheelwarm.target import Target
@@ -47,23 +47,21 @@ class Reach:
             )
 
 
-def reach_of(requirements: RequirementSet, targets: Iterable[Target], environ: Mapping[str, str]) -> Reach:
+def reach_of(requirements: RequirementSet, targets: Iterable[Target]) -> Reach:
     """Name the servers behind the indexes that the targets' pips are set to, and behind direct URLs."""
     servers = [
-        server_of(url, proxy=target.setting("proxy"))
-        for target in targets
-        for url in urls_of(requirements, target, environ)
+        server_of(url, proxy=target.setting("proxy")) for target in targets for url in urls_of(requirements, target)
     ]
     return Reach(tuple(dict.fromkeys(server for server in servers if server)))
 
 
-def urls_of(requirements: RequirementSet, target: Target, environ: Mapping[str, str]) -> Iterator[str]:
+def urls_of(requirements: RequirementSet, target: Target) -> Iterator[str]:
     """Yield where a target's pip would look: requirements that are URLs, files by URL, pages of links, indexes."""
     options = requirements.options
     yield from (*requirements.direct_urls, *requirements.remote_files, *options.find_links)
     if options.no_index or target.setting("no-index"):
         return
-    yield options.index_url or target.setting("index-url") or target.default_index(environ)
+    yield options.index_url or target.setting("index-url") or target.index
     yield from (*options.extra_index_urls, *(target.setting("extra-index-url") or "").split())
 
 

@@ -15,8 +15,8 @@ from wheelwarm.lookup import Shelf
 from wheelwarm.model import Silent
 from wheelwarm.network import Network
 from wheelwarm.pip_lane import PipLane
+from wheelwarm.probing import probe
 from wheelwarm.seeding import Seed, SeedPolicy
-from wheelwarm.target import Target, probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tests.helpers.index import Index
     from tests.helpers.pips import PipEnvironment
+    from wheelwarm.target import Target
 
 
 def target_of(pip: PipEnvironment, cache_dir: Path, **settings: str) -> Target:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -112,7 +111,7 @@ def prune(
                 named=dry_run or as_json or not yes,
                 by_access=not no_atime,
             )
-            found = survey(where, request, environ=dict(os.environ), observer=watcher)
+            found = survey(where, request, observer=watcher)
         print_warnings(found.warnings)
         if not as_json:
             pruning.print_plan(found, every_one=dry_run)

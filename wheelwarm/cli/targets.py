@@ -70,7 +70,7 @@ def probe_targets(
     from wheelwarm.config import TargetChoice
     from wheelwarm.elsewhere import Elsewhere
     from wheelwarm.parts import distinct, located
-    from wheelwarm.target import probe
+    from wheelwarm.probing import probe
 
     elsewhere = Elsewhere(
         platforms=tuple(platforms or ()),

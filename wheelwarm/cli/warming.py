@@ -81,7 +81,7 @@ def prefetch(
             targets = probe(environ=environ)
             if lock is not None:
                 _require_one_machine(targets)
-            reach = reach_of(wanted, targets if offline_ok else (), environ)
+            reach = reach_of(wanted, targets if offline_ok else ())
             warm = functools.partial(
                 operate,
                 wanted,

@@ -45,7 +45,7 @@ def cache_of(python: str | None, cache_dir: str | None) -> tuple[Path, Reader]:
 
     if cache_dir is not None and python is None:
         return Path(cache_dir).expanduser().absolute(), Reader()
-    from wheelwarm.target import probe
+    from wheelwarm.probing import probe
 
     target = probe(python, environ=dict(os.environ), cwd=Path.cwd(), cache_dir=cache_dir)
     layout = target.traits.layout
@@ -54,7 +54,7 @@ def cache_of(python: str | None, cache_dir: str | None) -> tuple[Path, Reader]:
 
 def targets_of(pythons: Sequence[str], cache_dir: str | None) -> Iterator[Target]:
     """Probe each Python, the default one when none is named."""
-    from wheelwarm.target import probe
+    from wheelwarm.probing import probe
 
     for python in pythons or (None,):
         yield probe(python, environ=dict(os.environ), cwd=Path.cwd(), cache_dir=cache_dir)

@@ -169,6 +169,135 @@ def test_a_requirement_that_is_none(program: Impatient) -> None:
     assert "app==1.0" in error["hint"]
 
 
+HASHES = f'hashes = {{sha256 = "{"0" * 64}"}}'
+WHEEL = "lib-1.0-py3-none-any.whl"
+
+
+def locked(file: str, *, version: str = "1.0") -> str:
+    """Return a lock of one package with this file."""
+    head = f'lock-version = "{version}"\ncreated-by = "somebody"\n'
+    return f'{head}[[packages]]\nname = "lib"\nversion = "1.0"\n{file}\n'
+
+
+LOCKS: dict[str, tuple[str | bytes, str]] = {
+    "a later version": (locked("", version="2.0"), "has a lock-version that is not known"),
+    "no version": (locked("", version="one"), "Invalid version: 'one' in 'lock-version'"),
+    "no hashes": (locked(f'wheels = [{{url = "https://h/{WHEEL}"}}]'), "'packages[0].wheels[0].hashes'"),
+    "empty hashes": (locked(f'wheels = [{{url = "https://h/{WHEEL}", hashes = {{}}}}]'), "At least one hash"),
+    "a wheel's name climbs": (locked(f'wheels = [{{name = "../{WHEEL}", path = "x", {HASHES}}}]'), f"'../{WHEEL}'"),
+    "a wheel's URL climbs": (locked(f'wheels = [{{url = "https://h/..%2f{WHEEL}", {HASHES}}}]'), f"'../{WHEEL}'"),
+    "an sdist's name climbs": (
+        locked(f'sdist = {{name = "../lib-1.0.tar.gz", url = "https://h/lib-1.0.tar.gz", {HASHES}}}'),
+        "Name in '../lib-1.0.tar.gz' is not consistent",
+    ),
+    "a path to nothing": (
+        locked(f'wheels = [{{path = "../gone/{WHEEL}", {HASHES}}}]'),
+        f"/gone/{WHEEL}, where nothing is",
+    ),
+    "no scheme": (locked(f'wheels = [{{url = "h/{WHEEL}", {HASHES}}}]'), "has a URL that is none: h/"),
+    "a broken URL": (
+        locked(f'wheels = [{{url = "https://[h/{WHEEL}", {HASHES}}}]'),
+        "Invalid IPv6 URL in 'packages[0]'",
+    ),
+    "a NUL byte": (b'a = 1\nb = "\0"\n', "(at line 2, column 6)"),
+    "another encoding": ("a = 1\n# ü\n".encode("latin-1"), ", line 2: the file is not UTF-8"),
+    "a wide encoding": (locked("").encode("utf-16"), ", line 1: the file is not UTF-8"),
+    "too deep": ("a = " + "[" * 5000, "is nested too deeply"),
+}
+
+
+@pytest.mark.parametrize("command", ["prefetch", "check"])
+@pytest.mark.parametrize("mistake", LOCKS)
+def test_a_bad_lock(program: Impatient, tmp_path: Path, mistake: str, command: str) -> None:
+    """A lock that cannot be used is told with its name and the place in it, before anything is asked for."""
+    content, expected = LOCKS[mistake]
+    path = tmp_path / "pylock.toml"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    error = program.refusal("-r", str(path), command=command)
+    assert error["code"] == "input"
+    assert error["message"].startswith(str(path))
+    assert expected in error["message"]
+    assert program.index.requests == []
+
+
+LINES = {
+    "a URL without scheme": ("app @ example.com/app-1.0.tar.gz", "the URL has no scheme", "https://example.com/app"),
+    "a path in a URL's place": ("app @ ./app", "the URL has no scheme", "Write file:///"),
+    "an unknown scheme": ("app @ htp://h/app-1.0.tar.gz", "nothing is fetched by 'htp:'", "https:"),
+    "an unknown scheme alone": ("htp://h/app-1.0.tar.gz", "nothing is fetched by 'htp:'", "https:"),
+    "a broken URL": ("https://[h/app-1.0.tar.gz", "Invalid IPv6 URL", "NAME @ URL"),
+    "an index without scheme": ("-i example.com/simple", "no URL of an index", "Write https://example.com/simple."),
+    "a marker without end": ("app ; " + "(" * 5000, "its marker is nested too deeply", "parentheses"),
+    "a circle": ("-r requirements.txt", "the file includes itself", "Take one -r or -c out."),
+    "a circle of constraints": ("-c requirements.txt", "the file includes itself", "Take one -r or -c out."),
+    "a NUL byte": ("app\0", "not text", "UTF-8"),
+    "a bad hash": ("app==1.0 --hash=md5:00", "--hash takes one of sha256", "options"),
+}
+
+
+@pytest.mark.parametrize("mistake", LINES)
+def test_a_bad_line(program: Impatient, tmp_path: Path, mistake: str) -> None:
+    """Each mistake is told with file and line, though ten thousand good lines stand before it."""
+    line, expected, hint = LINES[mistake]
+    path = requirements(tmp_path, "lib==1.0\n" * 10_000 + line + "\n")
+    error = program.refusal("-r", path)
+    assert error["code"] == "input"
+    assert error["message"].startswith(f"{path}, line 10001: ")
+    assert expected in error["message"]
+    assert hint in error["hint"]
+    assert program.index.requests == []
+
+
+@pytest.mark.parametrize("option", ["-r", "-c", "--build-constraint"])
+@pytest.mark.parametrize("content", [b"lib\nlib\0\n", "lib\n# ü\n".encode("latin-1")])
+def test_bytes_that_are_no_text(program: Impatient, tmp_path: Path, option: str, content: bytes) -> None:
+    """Wherever a file is given, NUL bytes and other encodings are told with the line."""
+    path = requirements(tmp_path, content)
+    error = program.refusal("app", option, path)
+    assert error["message"] == f"{path}, line 2: not text."
+
+
+@pytest.mark.parametrize("line", ["app @ example.com/app-1.0.tar.gz", "app @ htp://h/app-1.0.tar.gz"])
+def test_a_bad_requirement_wherever_it_stands(program: Impatient, tmp_path: Path, line: str) -> None:
+    """The command line, a project, a group and a script are read by the same rules."""
+    project, script = tmp_path / "pyproject.toml", tmp_path / "tool.py"
+    project.write_text(f'[project]\ndependencies = ["{line}"]\n[dependency-groups]\nbad = ["{line}"]\n')
+    script.write_text(f'# /// script\n# dependencies = ["{line}"]\n# ///\n')
+    for words in ([line], ["-r", str(project)], ["--group", f"{project}:bad"], ["--script", str(script)]):
+        assert program.refusal(*words)["code"] == "input"
+    assert program.index.requests == []
+
+
+def test_too_many_files(program: Impatient, tmp_path: Path) -> None:
+    """A chain of files that nobody means ends with the line that goes too far."""
+    for number in range(1000):
+        (tmp_path / f"{number}.txt").write_text(f"-r {number + 1}.txt\n")
+    error = program.refusal("-r", str(tmp_path / "0.txt"))
+    assert error["message"] == f"{tmp_path / '100.txt'}, line 1: more than 100 files include one another."
+
+
+def test_too_many_extras_and_groups(program: Impatient, tmp_path: Path) -> None:
+    """Extras and groups that refer to one another a thousand times are refused, not followed till Python gives up."""
+    path = tmp_path / "pyproject.toml"
+    extras = "".join(f'e{number} = ["p[e{number + 1}]"]\n' for number in range(1000))
+    groups = "".join(f'g{number} = [{{include-group = "g{number + 1}"}}]\n' for number in range(2000))
+    path.write_text(
+        f'[project]\nname = "p"\n[project.optional-dependencies]\n{extras}e1000 = []\n'
+        f"[dependency-groups]\n{groups}g2000 = []\n"
+    )
+    assert "extras refer to one another" in program.refusal(f"{path}[e0]")["message"]
+    assert "it is nested too deeply" in program.refusal("--group", f"{path}:g0")["message"]
+
+
+def test_what_pip_would_take_for_an_option(program: Impatient, tmp_path: Path) -> None:
+    """A marker that would come to pip as an option of a file is refused."""
+    path = tmp_path / "pyproject.toml"
+    path.write_text("[project]\ndependencies = [\"app ; platform_version == 'x -r /etc/hostname'\"]\n")
+    error = program.refusal(str(path))
+    assert error["message"].startswith(f"{path}, line 2: ")
+    assert "cannot be handed to pip in a file" in error["message"]
+
+
 def test_an_unreachable_index(program: Impatient) -> None:
     """An index that is down is named."""
     program.index.stop()

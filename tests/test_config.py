@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     """Bytes that are no UTF-8 are an error of that file, not a traceback."""
     (tmp_path / "wheelwarm.toml").write_bytes(b"jobs = \xff")
 
-    with pytest.raises(InputError, match="no valid TOML"):
+    with pytest.raises(InputError, match=r"wheelwarm\.toml, line 1: not text"):
         load(tmp_path)
 
 

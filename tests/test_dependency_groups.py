@@ -60,7 +60,7 @@ def test_names_the_group_that_cannot_be_read(folder: Path, group: str, message: 
     [
         ("[project]\n", "pyproject.toml has no [dependency-groups] table."),
         ("dependency-groups = 1\n", "pyproject.toml has no [dependency-groups] table."),
-        ("[", "pyproject.toml cannot be read: "),
+        ("[", "pyproject.toml has no valid TOML: "),
         ("[dependency-groups]\n", "pyproject.toml: group 'test' cannot be read: "),
     ],
 )

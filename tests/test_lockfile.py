@@ -96,6 +96,10 @@ def test_each_source_becomes_an_artifact(tmp_path: Path, target: Target) -> None
         package("six", wheels=[{"path": "files/six-1.0-py3-none-any.whl", "hashes": {"sha256": SHA}}]),
     )
 
+    (tmp_path.parent / "five").mkdir(exist_ok=True)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/six-1.0-py3-none-any.whl").touch()
+
     found = {one.name: one for one in select(read([name])[0], target, IndexOptions())}
 
     assert (found["one"].kind, found["one"].size, found["one"].sha256) == (Kind.WHEEL, 7, SHA)

@@ -274,3 +274,10 @@ def broken_sdist(folder: Path, name: str, backend: str) -> Path:
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content.encode()))
     return path
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_path_where_nothing_is(pip_of: PipOf, index: Index, tmp_path: Path, version: str) -> None:
+    """A requirement that is a path is told with the whole of it."""
+    error = FailingPip(pip_of(version), index, tmp_path)(f"{tmp_path}/gone/../gone-1.0.tar.gz")
+    assert error.message == f"There is no file {tmp_path}/gone-1.0.tar.gz."

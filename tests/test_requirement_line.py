@@ -65,6 +65,7 @@ TEXTS = [
     "requirements.txt",
     "~/x",
 ]
+FORMS = "Write NAME, NAME==VERSION, NAME @ URL, or a path."
 EDITABLES = [
     ".",
     "./project[a,b]",
@@ -213,10 +214,10 @@ def test_local_requirements_have_a_path(folder: Path, text: str, path: str | Non
     [
         ("foo=1.0", "Expected semicolon", "Write foo==1.0."),
         ("./missing", "Expected package name", "It looks like a path, but there is no such file or folder."),
-        ("./requirements.txt", "Expected package name", ""),
+        ("./requirements.txt", "Expected package name", FORMS),
         ("./empty", "the folder has neither pyproject.toml nor setup.py", "Name the project's own folder."),
-        ("foo==1; nonsense", "Expected a marker operator", ""),
-        ("foo==1=2", "Expected", ""),
+        ("foo==1; nonsense", "Expected a marker operator", FORMS),
+        ("foo==1=2", "Expected", FORMS),
     ],
 )
 def test_refuses_with_a_reason(folder: Path, text: str, reason: str, hint: str) -> None:

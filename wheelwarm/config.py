@@ -88,15 +88,24 @@ def _table_in(path: Path, sections: tuple[str, ...]) -> dict[str, Any] | None:
         raise InputError(f"{path} cannot be read: {exc.strerror or exc}.") from exc
     if not all(section.encode() in content for section in sections):
         return None
-    try:
-        table: Any = tomllib.loads(content.decode("utf-8-sig"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise InputError(f"{path} is no valid TOML: {exc}.", hint="See https://toml.io.") from exc
+    table: Any = _parsed(path, content)
     for section in sections:
         table = table.get(section) if isinstance(table, dict) else None
     if table is not None and not isinstance(table, dict):
         raise InputError(f"{path}: tool.wheelwarm is no table.", hint="Write it as [tool.wheelwarm].")
     return table
+
+
+def _parsed(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, exc.start) + 1
+        raise InputError(f"{path}, line {line}: not text.", hint="Save the file as UTF-8.") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise InputError(f"{path} is no valid TOML: {exc}.", hint="See https://toml.io.") from exc
+    except RecursionError as exc:
+        raise InputError(f"{path} is nested too deeply.", hint="Take brackets out.") from exc
 
 
 def _config(table: _Table) -> Config:

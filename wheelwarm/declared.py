@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from wheelwarm.requirement_text import place
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+# What a requirements file takes for an option, a comment or a variable, wherever in a line it stands.
+_LOST_IN_FILES = re.compile(r"\s[-#]|\$\{")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class Source:
             return tomllib.loads(toml)
         except tomllib.TOMLDecodeError as exc:
             raise InputError(f"{self.path} has no valid TOML: {exc}.", hint="See https://toml.io.") from exc
+        except RecursionError as exc:
+            raise InputError(f"{self.path} is nested too deeply.", hint="Take brackets out.") from exc
 
     def strings(self, value: object, name: str) -> Sequence[str]:
         """Return a list of strings as one; InputError for anything else."""
@@ -57,13 +63,16 @@ class Source:
         """Parse one requirement (PEP 508) of the file, and find its line."""
         line = self._line_of(text)
         try:
-            return line, Requirement(text)
-        except InvalidRequirement as exc:
-            reason = str(exc).partition("\n")[0]
+            found = Requirement(text)
+            if _LOST_IN_FILES.search(str(found)):
+                raise InvalidRequirement("a marker with ' -', ' #' or '${' in it cannot be handed to pip in a file")
+        except (InvalidRequirement, RecursionError) as exc:
+            reason = "its marker is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
             raise InputError(
-                redact(f"{place(str(self.path), line)}: invalid requirement '{text}': {reason}."),
+                redact(f"{place(str(self.path), line)}: invalid requirement '{text[:80]}': {_first_line(reason)}."),
                 hint="Only NAME, NAME==VERSION and the like, or NAME @ URL, can be declared.",
             ) from exc
+        return line, found
 
     def pythons(self, value: object) -> SpecifierSet:
         """Read a `requires-python`; None stands for every Python."""
@@ -76,8 +85,12 @@ class Source:
             ) from exc
 
     def _line_of(self, text: str) -> int:
-        before, found, _ = self.text.partition(text)
-        return before.count("\n") + 1 if found and text else 0
+        at = self.text.find(text) if text else -1
+        return self.text.count("\n", 0, at) + 1 if at >= 0 else 0
+
+
+def _first_line(reason: str) -> str:
+    return reason.partition("\n")[0]
 
 
 def read_bytes(path: Path, what: str) -> bytes:

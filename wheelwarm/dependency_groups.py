@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wheelwarm.declared import Source, decoded
 from wheelwarm.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,24 +26,25 @@ def read_group(group: str) -> tuple[Path, tuple[Requirement, ...]]:
     table = _groups_table(path)
     try:
         return path, DependencyGroupResolver(table).resolve(name)
-    except ExceptionGroup as exc:
-        reason = "; ".join(str(problem) for problem in exc.exceptions)
+    except (ExceptionGroup, RecursionError) as exc:
+        problems = exc.exceptions if isinstance(exc, ExceptionGroup) else ("it is nested too deeply",)
+        reason = "; ".join(str(problem) for problem in problems)
         raise InputError(f"{path}: group '{name}' cannot be read: {reason}.", hint=_names(table)) from exc
 
 
 def _groups_table(path: Path) -> dict[str, Any]:
     try:
-        project = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else exc
+        data = path.read_bytes()
+    except OSError as exc:
         raise InputError(
-            f"{path} cannot be read: {reason}.", hint="Give --group NAME or --group path/to/pyproject.toml:NAME."
+            f"{path} cannot be read: {exc.strerror}.", hint="Give --group NAME or --group path/to/pyproject.toml:NAME."
         ) from exc
-    table = project.get("dependency-groups")
+    text = decoded(path, data)
+    table = Source(path, text).table(text).get("dependency-groups")
     if not isinstance(table, dict):
-        raise InputError(f"{path} has no [dependency-groups] table.")
+        raise InputError(f"{path} has no [dependency-groups] table.", hint="Groups are named there (PEP 735).")
     return table
 
 
 def _names(table: dict[str, Any]) -> str:
-    return f"Its groups are {', '.join(sorted(table))}." if table else ""
+    return f"Its groups are {', '.join(sorted(table))}." if table else "It has none yet."

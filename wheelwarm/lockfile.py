@@ -11,8 +11,9 @@ import re
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from packaging.pylock import (
     Package,
@@ -37,7 +38,7 @@ from wheelwarm.model import Artifact, Kind, Resolution
 from wheelwarm.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from wheelwarm.index_options import IndexOptions
     from wheelwarm.target import Target
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     _File = PackageVcs | PackageDirectory | PackageArchive | PackageWheel | PackageSdist
 
 _EXTRAS = re.compile(r"(?P<path>.+)\[(?P<extras>[^\]]+)\]")
+_MAJOR = re.compile(r"(\d{1,9})(?:\.|$)")
 _SCHEMES = ("http", "https", "file")
 
 
@@ -98,7 +100,8 @@ def read(files: Iterable[str], groups: Iterable[tuple[str, str]] = ()) -> tuple[
 def select(lock: Lock, target: Target, options: IndexOptions) -> tuple[Artifact, ...]:
     """Return the files that a lock holds for a target.
 
-    Raises ResolveError when the lock is not for this target, or has nothing of a package that it could use.
+    Raises ResolveError when the lock is not for this target, or has nothing of a package that it could use, InputError
+    when it names a path where nothing is.
     """
     if not target.tags:
         raise ResolveError(
@@ -106,9 +109,22 @@ def select(lock: Lock, target: Target, options: IndexOptions) -> tuple[Artifact,
             hint="Lock files can be read for Python 3.9 and later.",
         )
     try:
-        return tuple(_artifact(lock, package, file) for package, file in _selected(lock, target, options))
+        artifacts = tuple(_artifact(lock, package, file) for package, file in _selected(lock, target, options))
     except PylockSelectError as exc:
         raise ResolveError(f"{lock.path}: {redact(str(exc)).removesuffix('.')}.", hint="Lock again for it.") from exc
+    _check_paths(lock, artifacts)
+    return artifacts
+
+
+def _check_paths(lock: Lock, artifacts: Iterable[Artifact]) -> None:
+    """Refuse a lock that leads to what is not there: pip, which reads it in place, would fail."""
+    for one in artifacts:
+        path = Path(url2pathname(urlsplit(one.url).path)) if one.url.startswith("file:") else None
+        if path is not None and not path.exists():
+            raise InputError(
+                f"{lock.path}: {one.name} is to be read from {path}, where nothing is.",
+                hint="A path counts from the lock's folder. Lock again, or put the file there.",
+            )
 
 
 def select_all(lock: Lock) -> tuple[Artifact, ...]:
@@ -154,7 +170,7 @@ def _read(name: str, extras: Sequence[str], groups: Sequence[str], default_group
     data = _bytes(path)
     content = _parsed(path, data)
     _check_asked(path, content, extras, groups)
-    _check_urls(path, content)
+    _check_files(path, content)
     asked = "\0".join((*sorted(extras), "", *sorted(groups), str(default_groups)))
     return Lock(
         path=path,
@@ -172,21 +188,36 @@ def _bytes(path: Path) -> bytes:
     except FileNotFoundError as exc:
         raise InputError(f"The lock file {path} does not exist.", hint="Check the name after -r.") from exc
     except OSError as exc:
-        raise InputError(f"The lock file {path} cannot be read: {exc.strerror}.") from exc
+        raise InputError(
+            f"The lock file {path} cannot be read: {exc.strerror}.", hint="Name a file that this user may read."
+        ) from exc
 
 
 def _parsed(path: Path, data: bytes) -> Pylock:
     try:
-        return Pylock.from_dict(tomllib.loads(data.decode("utf-8")))
+        table = tomllib.loads(data.decode("utf-8"))
+        _check_version(path, table)
+        return Pylock.from_dict(table)
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
-        raise InputError(f"{path}, line {line}: the file is not UTF-8, as TOML has to be.") from exc
+        raise InputError(f"{path}, line {line}: the file is not UTF-8, as TOML has to be.", hint="Lock again.") from exc
     except tomllib.TOMLDecodeError as exc:
         raise InputError(f"{path} is no TOML: {exc}.", hint="Lock again.") from exc
+    except RecursionError as exc:
+        raise InputError(f"{path} is nested too deeply.", hint="Lock again.") from exc
     except PylockUnsupportedVersionError as exc:
         raise InputError(f"{path} has a lock-version that is not known: {exc}.", hint="Upgrade wheelwarm.") from exc
     except PylockValidationError as exc:
         raise InputError(f"{path} is no valid lock: {redact(str(exc))}.", hint="Lock again.") from exc
+
+
+def _check_version(path: Path, table: Mapping[str, Any]) -> None:
+    """Refuse a later format as such: packaging looks at the packages first, which may have another form there."""
+    version = _MAJOR.match(str(table.get("lock-version", "")))
+    if version and int(version[1]) > 1:
+        raise InputError(
+            f"{path} has a lock-version that is not known: {table['lock-version']}.", hint="Upgrade wheelwarm."
+        )
 
 
 def _check_asked(path: Path, content: Pylock, extras: Iterable[str], groups: Iterable[str]) -> None:
@@ -201,15 +232,23 @@ def _check_asked(path: Path, content: Pylock, extras: Iterable[str], groups: Ite
                 raise InputError(f"{path} has no {what} '{name}'.", hint=f"It has: {known}.")
 
 
-def _check_urls(path: Path, content: Pylock) -> None:
+def _check_files(path: Path, content: Pylock) -> None:
+    """Refuse URLs that are none; names of files that are paths packaging has refused by then."""
     for at, package in enumerate(content.packages):
         for file in (*(package.wheels or ()), package.sdist, package.archive):
             url = file.url if file else None
-            if url is not None and urlsplit(url).scheme.lower() not in _SCHEMES:
+            if url is not None and not _is_url(url):
                 raise InputError(
                     f"{path}: packages[{at}] ({package.name}) has a URL that is none: {redact(url)}.",
                     hint="A URL starts with https:, http: or file:.",
                 )
+
+
+def _is_url(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme.lower() in _SCHEMES
+    except ValueError:
+        return False
 
 
 def _selected(lock: Lock, target: Target, options: IndexOptions) -> Iterator[tuple[Package, _File]]:

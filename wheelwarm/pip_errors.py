@@ -46,6 +46,10 @@ CHILD_FAILED = re.compile(
 )
 VCS_COMMAND = re.compile(r"(?P<tool>git|hg|svn|bzr) .*?(?P<url>[\w+]+://[^\s']+)")
 COLLECTING = re.compile(r"^(?:Collecting|Processing) (?P<what>\S+)", re.MULTILINE)
+# The missing archive of a requirement, an OSError or by its own name.
+GONE = re.compile(
+    r"Error: \[Errno 2\] No such file or directory: '(?P<path>[^'\n]+\.(?:whl|zip|tgz|tar(?:\.\w+)?))'$", re.MULTILINE
+)
 RAISED = re.compile(r"^Traceback .*\n(?: .*\n)+(?:\w+\.)*(?P<raised>\w.*)", re.MULTILINE)
 
 
@@ -216,6 +220,15 @@ def child_failed(words: Words) -> ResolveError | None:
     )
 
 
+def gone(words: Words) -> ResolveError | None:
+    """Find a requirement whose file is not there."""
+    if not (found := GONE.search(words.err)):
+        return None
+    return ResolveError(
+        f"There is no file {found['path']}.", hint="Paths count from the current folder, in requirements files too."
+    )
+
+
 READERS: tuple[Callable[[Words], ResolveError | None], ...] = (
     hash_mismatch,
     hashes_missing,
@@ -225,4 +238,5 @@ READERS: tuple[Callable[[Words], ResolveError | None], ...] = (
     http_error,
     no_connection,
     child_failed,
+    gone,
 )

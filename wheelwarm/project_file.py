@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 FILE_NAME = "pyproject.toml"
+# Far more than anybody has, and less than Python can follow.
+MOST_EXTRAS = 50
 
 
 def is_project(name: str) -> bool:
     """Tell whether a name, `[extras]` behind it or not, is that of a pyproject.toml."""
-    return Path(split_extras(name)[0]).name == FILE_NAME
+    return Path(_split(name)[0]).name == FILE_NAME
 
 
 def read_project(name: str) -> Declared:
@@ -34,7 +36,7 @@ def read_project(name: str) -> Declared:
 
     Raises InputError for a file or extra that is not there, and for dependencies that only a build can tell.
     """
-    location, extras = split_extras(name)
+    location, extras = _split(name)
     path = Path(location)
     text = decoded(path, read_bytes(path, "The project file"))
     source = Source(path, text)
@@ -52,6 +54,11 @@ def read_project(name: str) -> Declared:
         requirements=tuple({str(requirement): (line, requirement) for line, requirement in found}.values()),
         pythons=source.pythons(table.get("requires-python")),
     )
+
+
+def _split(name: str) -> tuple[str, tuple[str, ...]]:
+    """Split the file from the extras; `[]` stands for none, as in a requirement."""
+    return split_extras(name.removesuffix("[]"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,10 @@ class _Project:
     def _referred(
         self, extra: str, marker: Marker | None, within: tuple[str, ...]
     ) -> Iterator[tuple[int, Requirement]]:
+        if len(within) > MOST_EXTRAS:
+            raise InputError(
+                f"{self.source.path}: more than {MOST_EXTRAS} extras refer to one another.", hint="Join some of them."
+            )
         if extra in self.extras and (extra, str(marker)) not in self.done:
             self.done.add((extra, str(marker)))
             yield from self.expand(self.extras[extra], marker=marker, within=(*within, extra))

@@ -15,7 +15,8 @@ from wheelwarm.inline_script import read_script
 from wheelwarm.project_file import is_project, read_project
 from wheelwarm.redaction import redact
 from wheelwarm.requirement_file import refuse_other_locks
-from wheelwarm.requirement_line import Parts, RequirementLine, parse, parse_editable
+from wheelwarm.requirement_line import Parts, RequirementLine, check_scheme, parse, parse_editable
+from wheelwarm.requirement_text import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +40,7 @@ class Reading:
 
     def __init__(self, options: IndexOptions, reader: FileReader) -> None:
         self.reader = reader
+        _check_index(options, "")
         self.options = IndexOptions().merged(options)
         self.lines: list[RequirementLine] = []
         self.declared: dict[str, Declared] = {}
@@ -111,6 +113,7 @@ class Reading:
         return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
     def _add(self, line: RequirementLine, text: str, *, options: _Options = ()) -> None:
+        check_scheme(line, _place(line))
         self.lines.append(line)
         self._record.append((line.constraint, text.strip(), options))
 
@@ -119,7 +122,9 @@ class Reading:
         if line.parsed.include:
             return
         if line.parsed.requirement is None:
-            self.options = self.options.merged(_line_options(line))
+            options = _line_options(line)
+            _check_index(options, f"{line.place}: ")
+            self.options = self.options.merged(options)
             self._record.append((line.constraint, "", line.parsed.options))
             return
         found = _requirement_line(line, line.parsed.requirement)
@@ -180,6 +185,20 @@ def _find_links(line: FileLine) -> tuple[str, ...]:
         beside = line.folder / value
         return (str(beside) if beside.exists() else value,)
     return ()
+
+
+def _place(line: RequirementLine) -> str:
+    return place(str(line.source or "standard input"), line.line) if line.source or line.line else ""
+
+
+def _check_index(options: IndexOptions, lead: str) -> None:
+    """Refuse an index that pip would ignore with a warning, and then find nothing."""
+    url = options.index_url
+    if url and ":" not in url.partition("/")[0] and not Path(url).exists():
+        raise InputError(
+            redact(f"{lead}'{url}' is no URL of an index, since it has no scheme, and no folder."),
+            hint=redact(f"Write https://{url}."),
+        )
 
 
 def _refuse_forgotten_flag(text: str) -> None:

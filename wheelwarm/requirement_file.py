@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 STDIN = "-"
+# Far more than anybody has, and less than Python, and so pip, can follow.
+MOST_INCLUDES = 100
 
 _SCHEME = re.compile(r"(https?|file):", re.IGNORECASE)
 _EXTRAS = re.compile(r"\[[^\]]+\]$")
@@ -144,6 +146,10 @@ class FileReader:
             circle = " -> ".join(str(file) for file in (*chain[chain.index(path) :], path))
             raise InputError(
                 redact(f"{line.place}: the file includes itself: {circle}."), hint="Take one -r or -c out."
+            )
+        if len(chain) > MOST_INCLUDES:
+            raise InputError(
+                redact(f"{line.place}: more than {MOST_INCLUDES} files include one another."), hint="Join some of them."
             )
         data = self._read(path, constraint=constraint, included_by=f"included by {line.place}")
         yield from self._parsed(data, source=str(path), path=path, constraint=constraint, chain=(*chain, path))

@@ -108,6 +108,18 @@ def parse(text: str, *, place: str = "") -> Parts:
     return Parts(requirement, requirement.url, parsed_marker)
 
 
+def check_scheme(line: RequirementLine, place: str) -> None:
+    """Raise InputError for a URL by which pip could fetch nothing, which it finds out only when it tries to."""
+    url = line.requirement.url if line.requirement else line.text if "://" in line.text else None
+    if url is None or line.editable or (scheme := _scheme(url, place)) in _URL_SCHEMES:
+        return
+    if "://" in url:
+        _refuse(line.text, f"nothing is fetched by '{scheme}:'", place, hint="A URL starts with https: or file:.")
+    is_path = url.startswith(".") or Path(url).exists()
+    meant = _absolute(url).as_uri() if is_path else f"https://{url.lstrip('/')}"
+    _refuse(line.text, "the URL has no scheme", place, hint=f"Write {meant}.")
+
+
 def parse_editable(text: str, *, place: str = "") -> Parts:
     """Return the requirement and marker (of `NAME @ URL` only) and the URL of an `-e`: a local project or a repository.
 
@@ -148,6 +160,8 @@ def _parse_requirement(text: str, place: str) -> Requirement:
         return Requirement(text)
     except InvalidRequirement as exc:
         _refuse(text, _first_line(exc), place, hint=_hint(text))
+    except RecursionError:
+        _refuse(_short(text), "its marker is nested too deeply", place, hint="Take parentheses out.")
 
 
 def _parse_marker(marker: str, text: str, place: str) -> Marker | None:
@@ -155,6 +169,8 @@ def _parse_marker(marker: str, text: str, place: str) -> Marker | None:
         return _marker(marker) if marker else None
     except InvalidMarker as exc:
         _refuse(f"{text}; {marker}", _first_line(exc), place, hint="")
+    except RecursionError:
+        _refuse(_short(f"{text}; {marker}"), "its marker is nested too deeply", place, hint="Take parentheses out.")
 
 
 @functools.lru_cache(maxsize=256)
@@ -221,8 +237,13 @@ def _scheme(text: str, place: str) -> str:
 def _refuse(text: str, reason: str, place: str, *, hint: str) -> NoReturn:
     lead = f"{place}: " if place else ""
     raise InputError(
-        f"{lead}{'invalid' if place else 'Invalid'} requirement '{redact(text)}': {redact(reason)}.", hint=redact(hint)
+        f"{lead}{'invalid' if place else 'Invalid'} requirement '{redact(text)}': {redact(reason)}.",
+        hint=redact(hint or "Write NAME, NAME==VERSION, NAME @ URL, or a path."),
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) < 80 else f"{text[:77]}..."
 
 
 def _first_line(exc: Exception) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from wheelwarm.errors import UsageError
+from wheelwarm.errors import InputError, UsageError
 from wheelwarm.index_options import IndexOptions
 from wheelwarm.lockfile import Lock, hashes_in, is_lock
 from wheelwarm.lockfile import read as read_locks
@@ -138,6 +138,7 @@ def read(
     URLs do not count, so a file moved elsewhere or a token renewed is the same input.
     Raises UsageError when there is nothing to read, InputError for anything that pip could not read.
     """
+    _refuse_nul(*arguments, *requirement_files, *constraint_files, *build_constraint_files, *groups, *scripts)
     projects, arguments = split(arguments, is_project)
     requirement_files = [*projects, *requirement_files]
     lock_files, files = split(requirement_files, is_lock)
@@ -172,6 +173,13 @@ def read(
         pythons=tuple((one.path, one.pythons) for one in reading.declared.values()),
         digest=reading.digest(options, locks),
     )
+
+
+def _refuse_nul(*names: str) -> None:
+    """Refuse what no system takes for the name of a file; a configuration file may hold it."""
+    for name in names:
+        if "\0" in name:
+            raise InputError(f"{name!r} has a NUL character in it.", hint="Take it out.")
 
 
 def split(names: Iterable[str], belongs: Callable[[str], bool]) -> tuple[list[str], list[str]]:

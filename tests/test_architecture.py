@@ -31,6 +31,7 @@ LAYERS = (
     {"diagnosis"},
     {"parts", "readiness", "left_out"},
     {"needs", "retention"},
+    {"resolving"},
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
     {"company", "seeding", "pip_lane", "offline", "snapshot"},
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},

@@ -174,7 +174,7 @@ class Filler:
                 yield artifact, Done(action=Action.FAILED, error=result, lane=Lane.PARALLEL)
 
     def _download(self, artifact: Artifact, found: Lookup) -> Download:
-        headers = known_headers(self._shelf.request_headers())
+        headers = freshness.known(self._shelf.request_headers())
         if found.stored is not None and step_for(artifact, found.verdict) is Step.REVALIDATE:
             headers |= freshness.conditional_headers(found.stored)
         hash_ = strong_hash(artifact) or ("sha256", "")
@@ -212,7 +212,8 @@ class Filler:
         if refusal is Reason.NO_STORE:
             self._shelf.http.remove(cache_format.key(artifact.url))
             return Done(action=Action.SKIPPED, size=fetched.size, refusal=refusal)
-        as_pip_would = refusal is None and not fetched.redirected and varies_by_known(fetched.headers, headers)
+        as_sent = not fetched.redirected and freshness.varies_by_known(fetched.headers, headers)
+        as_pip_would = refusal is None and as_sent
         if as_pip_would and (self._stays_fresh(response, headers) or self.seed.of(artifact) is Seed.NEVER):
             self._shelf.store(artifact.url, response, fetched.path, sha256=fetched.digests["sha256"])
             return Done(action=Action.DOWNLOADED, size=fetched.size)
@@ -329,14 +330,3 @@ def file_digest(path: Path, algorithm: str) -> str:
     """Return the hex digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
-
-
-def known_headers(headers: Mapping[str, str | None]) -> dict[str, str]:
-    """Return those of pip's request headers whose value is known."""
-    return {name: value for name, value in headers.items() if value is not None}
-
-
-def varies_by_known(headers: Mapping[str, str], request: Mapping[str, str | None]) -> bool:
-    """Tell whether each header that a Vary names is one whose value in pip's requests is known."""
-    sent = {name.lower() for name, value in request.items() if value is not None}
-    return all(name.lower() in sent for name in cache_format.vary(headers, request))

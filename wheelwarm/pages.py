@@ -11,10 +11,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelwarm import index_page, urls
+from wheelwarm.cache import format as cache_format
+from wheelwarm.cache import freshness
 from wheelwarm.cache.format import normalise
 from wheelwarm.errors import FetchError, FormatError, InputError
 from wheelwarm.fetcher import Download
-from wheelwarm.model import Artifact, Kind
+from wheelwarm.model import Artifact, Kind, StoredResponse
 from wheelwarm.network import only_pip_can
 
 if TYPE_CHECKING:
@@ -45,6 +47,15 @@ class Pages:
         """
         self._read({canonicalize_name(artifact.name) for artifact in artifacts}, fetch=fetch)
         return [self._completed(artifact) for artifact in artifacts]
+
+    def renew(self, projects: Iterable[str]) -> set[str]:
+        """Ask the server for every page of these projects, all at once, and read what it has now.
+
+        Returns the URLs that were answered. Each page is kept as pip would keep it, so that a pip that takes fresh
+        pages without asking (26.2 and later) finds it.
+        """
+        pages = [url for project in projects for url in self._unread.pop(project, ())]
+        return {url for url, fetched in self._fetch(pages, conditional=True) if self._renewed(url, fetched)}
 
     def cached_links(self, project: str) -> list[Link]:
         """Return what the cached pages of a project (its normalised name) offer."""
@@ -83,16 +94,55 @@ class Pages:
             return False
         return self._parse(url, self._shelf.http.read_body(found), found.stored.headers, base=found.url)
 
-    def _fetch(self, pages: list[str]) -> Iterator[tuple[str, Fetched]]:
+    def _renewed(self, url: str, fetched: Fetched) -> bool:
+        headers = self._shelf.target.traits.page_headers
+        if fetched.status == 304:
+            fetched.path.unlink()
+            found = self._shelf.http.lookup(url, headers, now=self._shelf.now)
+            if found.stored is None or not self._read_cached(url):
+                return False
+            return self._shelf.http.refresh(url, freshness.revalidated(found.stored, fetched.headers, headers))
+        understood = self._parse(url, fetched.path.read_bytes(), fetched.headers, base=fetched.url)
+        if understood and self._would_keep(fetched, headers):
+            response = StoredResponse(
+                status=fetched.status,
+                headers=fetched.headers,
+                vary=cache_format.vary(fetched.headers, headers),
+                version=fetched.version,
+                reason=fetched.reason,
+            )
+            self._shelf.http.store(url, response, fetched.path)
+        fetched.path.unlink(missing_ok=True)
+        return understood
+
+    def _would_keep(self, fetched: Fetched, headers: Mapping[str, str | None]) -> bool:
+        """Tell whether pip would store a page just so; a redirect it would store under the URL that it led to."""
+        return (
+            self._shelf.target.traits.serves_fresh_pages
+            and not fetched.redirected
+            and freshness.storable(fetched.status, fetched.headers, headers) is None
+            and freshness.varies_by_known(fetched.headers, headers)
+        )
+
+    def _fetch(self, pages: Iterable[str], *, conditional: bool = False) -> Iterator[tuple[str, Fetched]]:
         if self._fetcher is None:
             return
-        accept = {"Accept": str(self._shelf.target.traits.page_headers["Accept"])}
         downloads = [
-            Download(name=url, url=url, headers=accept) for url in pages if not only_pip_can(url, self._fetcher.network)
+            Download(name=url, url=url, headers=self._request_headers(url, conditional=conditional))
+            for url in pages
+            if not only_pip_can(url, self._fetcher.network)
         ]
         for download, fetched in self._fetcher.fetch_all(downloads, new_body=self._shelf.http.new_body):
             if not isinstance(fetched, FetchError):
                 yield download.url, fetched
+
+    def _request_headers(self, url: str, *, conditional: bool) -> dict[str, str]:
+        """Return what pip sends, as far as it is known, with the validator of what is stored."""
+        headers = self._shelf.target.traits.page_headers
+        if not conditional:
+            return {"Accept": str(headers["Accept"])}
+        stored = self._shelf.http.lookup(url, headers, now=self._shelf.now).stored
+        return {**freshness.known(headers), **(freshness.conditional_headers(stored) if stored else {})}
 
     def _parse(self, url: str, body: bytes, headers: Mapping[str, str], *, base: str) -> bool:
         """Read the page asked for at `url`; `base` is where redirects led, from which its relative links count."""

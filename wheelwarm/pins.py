@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from packaging.markers import Marker
 
+    from wheelwarm.fetcher import Fetcher
     from wheelwarm.index_options import IndexOptions
     from wheelwarm.index_page import Link
     from wheelwarm.lookup import Shelf
@@ -49,9 +50,10 @@ WEIGHED_BY_PIP = (
 METADATA_LIMIT = 16 * 2**20
 
 
-def resolve_pins(requirements: RequirementSet, shelf: Shelf) -> Resolution | None:
+def resolve_pins(requirements: RequirementSet, shelf: Shelf, *, fetcher: Fetcher | None = None) -> Resolution | None:
     """Resolve an input of exact pins and URLs; None for any other, and where the disk cannot tell pip's choice.
 
+    With a `fetcher` every index page is asked for first; else the cached ones have to do, and earlier resolutions.
     Raises ResolveError when a pinned project needs one that is not in the input.
     """
     applying = [line for line in requirements.lines if applies(line, shelf.target)]
@@ -64,7 +66,9 @@ def resolve_pins(requirements: RequirementSet, shelf: Shelf) -> Resolution | Non
         return None
     asked = [page_url(index, line) for line in lines if line.pin for index in indexes]
     choice = Choice(requirements.options, applying, shelf.target)
-    pages, known = Pages(shelf, asked), KnownArtifacts(shelf, asked)
+    pages, known = Pages(shelf, asked, fetcher), KnownArtifacts(shelf, asked)
+    if fetcher:
+        pages.renew([line.pin[0] for line in lines if line.pin])
     artifacts = [
         pinned_artifact(line, pages, choice) or known.of(line, choice.options) or unknown(line) for line in lines
     ]
@@ -77,6 +81,23 @@ def resolve_pins(requirements: RequirementSet, shelf: Shelf) -> Resolution | Non
         made=shelf.now,
         source="pins",
     )
+
+
+def check_resolved(requirements: RequirementSet, resolution: Resolution, shelf: Shelf) -> None:
+    """Check resolved pins once more, now that their files are here; ResolveError where pip would need another one."""
+    by_name = {str(canonicalize_name(artifact.name)): artifact for artifact in resolution.artifacts}
+    lines = [line for line in requirements.lines if line.pin and applies(line, shelf.target)]
+    check_closed(lines, [by_name[line.pin[0]] for line in lines if line.pin], shelf)
+
+
+def is_lock(requirements: RequirementSet) -> bool:
+    """Tell whether an input says all that a lock says: exact pins alone, each with the hashes of its files.
+
+    What is built with options of its own, or named twice, is pip's to weigh.
+    """
+    lines = [line for line in requirements.lines if not line.constraint]
+    plain = all(line.pin and line.hashes and not line.editable and not line.build_options for line in lines)
+    return requirements.fully_pinned and plain and len(lines) == len(requirements.lines)
 
 
 def metadata_files(artifacts: Iterable[Artifact], pages: Pages) -> Iterator[Artifact]:

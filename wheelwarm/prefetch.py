@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelwarm import urls, wire
-from wheelwarm.cache import format as cache_format
+from wheelwarm import wire
 from wheelwarm.company import Company
-from wheelwarm.completion import Completer
-from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.fetcher import Fetcher
 from wheelwarm.filling import EXPECTED_ACTION, Done, Filler, Step, step_for
 from wheelwarm.ledger import Ledger
@@ -24,10 +21,10 @@ from wheelwarm.left_out import left_out
 from wheelwarm.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.model import Action, Artifact, Kind, Lane, Reason, Resolution, Row, Summary, Verdict
 from wheelwarm.network import LANE_JOBS, network_of
-from wheelwarm.pages import Pages
 from wheelwarm.pip_lane import PipLane
 from wheelwarm.recording import record
-from wheelwarm.resolver import input_digest, resolve, spool
+from wheelwarm.resolver import spool
+from wheelwarm.resolving import Resolving
 from wheelwarm.seeding import SeedPolicy
 from wheelwarm.snapshot import Snapshot
 
@@ -41,11 +38,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefetchReport:
-    """What `prefetch` found and did. `metadata` counts the `.metadata` files, before and after."""
+    """What `prefetch` found and did. `metadata` counts the `.metadata` files, before and after.
+
+    `source` and `made` (seconds since the epoch, UTC) tell where the resolution is from.
+    """
 
     target: Target
     rows: tuple[Row, ...]
     metadata: tuple[Summary, Summary]
+    source: str
+    made: float
     bytes_downloaded: int
     seconds: float
     dry_run: bool = False
@@ -61,12 +63,16 @@ class PrefetchReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to prefetch. `jobs` bounds the connections at once; `lock` is the file to write that installs offline."""
+    """How to prefetch. `jobs` bounds the connections at once; `lock` is the file to write that installs offline.
+
+    `refresh` asks the index again, although the last resolution of the same input still counts.
+    """
 
     seed: SeedPolicy = field(default_factory=SeedPolicy)
     dry_run: bool = False
     jobs: int = LANE_JOBS
     lock: Path | None = None
+    refresh: bool = False
 
 
 def prefetch(
@@ -122,6 +128,8 @@ def prefetch(
             target=target,
             rows=rows,
             metadata=metadata,
+            source=run.resolution.source,
+            made=run.resolution.made,
             bytes_downloaded=run.bytes_downloaded,
             seconds=time.monotonic() - started,
             dry_run=options.dry_run,
@@ -144,6 +152,8 @@ class _Run:
     company: Company
     snapshot: Snapshot = field(init=False)
     filler: Filler = field(init=False)
+    resolving: Resolving = field(init=False)
+    resolution: Resolution = field(init=False)
     shared: frozenset[tuple[Kind, str]] = frozenset()
     bytes_downloaded: int = 0
     warnings: tuple[str, ...] = ()
@@ -157,6 +167,17 @@ class _Run:
             seed=self.options.seed,
             observer=self.observer,
             lenders=self.company.lenders(self.shelf),
+        )
+        self.resolving = Resolving(
+            requirements=self.requirements,
+            shelf=self.shelf,
+            fetcher=self.fetcher,
+            filler=self.filler,
+            environ=self.environ,
+            scratch=self.scratch,
+            observer=self.observer,
+            refresh=self.options.refresh,
+            builds=not self.options.dry_run,
         )
 
     def _pip_lane(self) -> PipLane:
@@ -173,7 +194,8 @@ class _Run:
         self.snapshot = Snapshot.of(self.shelf)
         self._share()
         self.observer.phase("resolving")
-        resolution = self._completer.complete(self._resolve())
+        resolution = self.resolving.resolution()
+        self.resolution = resolution
         self.filler.seed = self.options.seed.knowing(resolution.asked)
         builds = not self.shelf.target.elsewhere.everywhere
         artifacts, metadata = list(wanted(resolution, builds=builds)), list(wanted_metadata(resolution))
@@ -183,10 +205,9 @@ class _Run:
             summary = Summary.of(before[one.identity] for one in metadata)
             return rows, (summary, summary)
         done = self._fill([*artifacts, *metadata])
+        self.resolving.check(resolution)
         self.warnings = tuple(left_out(resolution, self.shelf))
-        # Index pages stored later than this may lead pip to something else.
-        made = replace(resolution, made=time.time())
-        self.shelf.ledger.remember(self._digest, self.shelf.target.identity, made)
+        self.resolving.remember(resolution, made=time.time())
         rows = tuple(self._row(one, before[one.identity], done.get(one.identity)) for one in artifacts)
         summaries = (
             Summary.of(before[one.identity] for one in metadata),
@@ -210,68 +231,6 @@ class _Run:
         if not self.options.dry_run:
             self.filler.share([one for one in theirs if one.kind is not Kind.BUILT_WHEEL])
         self.shared = frozenset(one.identity for one in theirs if self.shelf.verdict(one).warm)
-
-    @property
-    def _digest(self) -> str:
-        return input_digest(self.requirements, self.shelf.target)
-
-    @property
-    def _completer(self) -> Completer:
-        return Completer(
-            shelf=self.shelf,
-            fetcher=self.fetcher,
-            previous=self.shelf.ledger.recall(self._digest, self.shelf.target.identity),
-            requirement_hashes=self.requirements.hashes,
-            learn_build=None if self.options.dry_run or self.shelf.target.elsewhere else self.filler.learn_build,
-        )
-
-    def _resolve(self) -> Resolution:
-        """Resolve, a second time after a spoilt entry that made pip fail was removed."""
-        try:
-            return self._resolve_once()
-        except HashMismatchError as error:
-            if not self._evict(error):
-                raise
-        except ResolveError:
-            if not self._discard_damaged():
-                raise
-        try:
-            return self._resolve_once()
-        except HashMismatchError as error:
-            # The server sends what the index does not state, and pip has stored it before it looked.
-            self._evict(error)
-            raise
-
-    def _resolve_once(self) -> Resolution:
-        return resolve(
-            self.requirements,
-            self.shelf.target,
-            environ=self.environ,
-            scratch=Path(tempfile.mkdtemp(dir=self.scratch)),
-            now=self.shelf.now,
-            observer=self.observer,
-        )
-
-    def _evict(self, error: HashMismatchError) -> bool:
-        """Remove the entry whose body pip refused, unless the index itself states that body's hash."""
-        pages = Pages(self.shelf, error.asked, self.fetcher)
-        for artifact in (urls.named(url) for url in error.asked if not urls.is_page(url)):
-            found = self.shelf.http.lookup(artifact.url, self.shelf.request_headers(), now=self.shelf.now)
-            if found.stored is None or self.shelf.http.digest(found) != error.got:
-                continue
-            (listed,) = pages.complete([artifact])
-            if listed is not None and listed.sha256 == error.got:
-                return False
-            self.observer.note(f"Removed a spoilt entry: {artifact.filename} had another hash than the index states.")
-            self.shelf.http.remove(cache_format.key(artifact.url))
-            return True
-        return False
-
-    def _discard_damaged(self) -> bool:
-        """Remove what the last run for this input left and is damaged now: pip may have failed on it."""
-        previous = self.shelf.ledger.recall(self._digest, self.shelf.target.identity)
-        known = wanted(previous) if previous else ()
-        return sum(self.filler.discard(artifact, self.shelf.verdict(artifact)) for artifact in known) > 0
 
     def _before(self, artifact: Artifact) -> Verdict:
         before = self.company.before(artifact, self.shelf.target) or self.snapshot.verdict(artifact, self.shelf)

@@ -39,6 +39,8 @@ def report(*rows: Row, dry_run: bool = False) -> PrefetchReport:
         target=target,
         rows=rows,
         metadata=(Summary(), Summary(hits=2, misses=1)),
+        source="pip",
+        made=0.0,
         bytes_downloaded=1234,
         seconds=1.25,
         dry_run=dry_run,

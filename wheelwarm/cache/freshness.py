@@ -124,6 +124,17 @@ def conditional_headers(stored: StoredResponse) -> dict[str, str]:
     return {asks: headers[validator] for validator, asks in _VALIDATORS.items() if validator in headers}
 
 
+def known(headers: Mapping[str, str | None]) -> dict[str, str]:
+    """Return those of pip's request headers whose value is known."""
+    return {name: value for name, value in headers.items() if value is not None}
+
+
+def varies_by_known(headers: Mapping[str, str], request_headers: Mapping[str, str | None]) -> bool:
+    """Tell whether each header that a Vary names is one whose value in pip's requests is known."""
+    sent = {name.lower() for name in known(request_headers)}
+    return {name.lower() for name in vary(headers, request_headers)} <= sent
+
+
 def revalidated(
     stored: StoredResponse, headers: Mapping[str, str], request_headers: Mapping[str, str | None]
 ) -> StoredResponse:

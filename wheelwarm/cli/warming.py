@@ -53,6 +53,9 @@ def prefetch(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; fetch and build nothing.")] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask the index, even while the last resolution of the same input counts.")
+    ] = False,
     offline_ok: Annotated[
         bool,
         typer.Option("--offline-ok/--strict", help="Whether no network is a note (exit code 0) or an error."),
@@ -85,7 +88,9 @@ def prefetch(
             warm = functools.partial(
                 operate,
                 wanted,
-                options=Options(seed=policy, dry_run=dry_run, jobs=jobs, lock=Path(lock) if lock else None),
+                options=Options(
+                    seed=policy, dry_run=dry_run, jobs=jobs, lock=Path(lock) if lock else None, refresh=refresh
+                ),
                 environ=environ,
                 observer=watcher,
                 company=Company.of(targets),

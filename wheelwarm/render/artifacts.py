@@ -59,6 +59,8 @@ def prefetch_table(report: PrefetchReport) -> None:
     print_metadata(console, report.metadata[-1])
     spent = "nothing" if report.dry_run else size(report.bytes_downloaded)
     console.print(Text(f"{spent} downloaded in {report.seconds:.1f} s"))
+    if report.source == "ledger":
+        console.print(Text(f"resolution: {source_text(report.source, report.made)} (--refresh asks the index again)"))
     if report.lock:
         console.print(Text(f"lock: {plain(str(report.lock))}"), soft_wrap=True)
     print_target(console, report.target)
@@ -242,8 +244,14 @@ def prefetch_data(report: PrefetchReport) -> dict[str, Any]:
         "bytes_downloaded": report.bytes_downloaded,
         "seconds": round(report.seconds, 3),
         "dry_run": report.dry_run,
+        "resolution": resolution_data(report.source, report.made),
         "lock": str(report.lock) if report.lock else None,
     }
+
+
+def resolution_data(source: str, made: float) -> dict[str, str]:
+    """Return who resolved, and when, for JSON."""
+    return {"source": source, "made": datetime.fromtimestamp(made, UTC).isoformat()}
 
 
 def check_data(report: CheckReport) -> dict[str, Any]:
@@ -254,7 +262,7 @@ def check_data(report: CheckReport) -> dict[str, Any]:
         "summary": summary_data(Summary.of(row.before for row in report.rows)),
         "metadata": summary_data(report.metadata),
         **({"offline": offline_data(report.offline)} if report.offline is not None else {}),
-        "resolution": {"source": report.source, "made": datetime.fromtimestamp(report.made, UTC).isoformat()},
+        "resolution": resolution_data(report.source, report.made),
         "seconds": round(report.seconds, 3),
     }
 

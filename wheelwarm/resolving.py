@@ -1,0 +1,148 @@
+"""One run's way to a resolution: remembered, told by pins and the index, or asked of the target's pip.
+
+A spoilt entry that makes pip fail is removed, and pip asked once more.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wheelwarm import pins, urls
+from wheelwarm.cache import format as cache_format
+from wheelwarm.completion import Completer
+from wheelwarm.errors import HashMismatchError, ResolveError
+from wheelwarm.knowledge import fresh_resolution
+from wheelwarm.lookup import wanted
+from wheelwarm.model import Kind
+from wheelwarm.pages import Pages
+from wheelwarm.resolver import input_digest, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wheelwarm.fetcher import Fetcher
+    from wheelwarm.filling import Filler
+    from wheelwarm.lookup import Shelf
+    from wheelwarm.model import Observer, Resolution
+    from wheelwarm.requirements import RequirementSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolving:
+    """What a prefetch resolves with. `refresh` takes nothing from memory; `builds` lets pip build to see what it asks.
+
+    pip's files stand below `scratch`.
+    """
+
+    requirements: RequirementSet
+    shelf: Shelf
+    fetcher: Fetcher
+    filler: Filler
+    environ: Mapping[str, str]
+    scratch: Path
+    observer: Observer
+    refresh: bool = False
+    builds: bool = True
+
+    @property
+    def digest(self) -> str:
+        """Under which the ledger remembers the resolution."""
+        return input_digest(self.requirements, self.shelf.target)
+
+    def resolution(self) -> Resolution:
+        """Return what the requirements stand for now, with the hashes of all files.
+
+        Raises ResolveError, in pip's words.
+        """
+        known = None if self.refresh else fresh_resolution(self.requirements, self.shelf)
+        return known or self._pinned() or self._completer.complete(self._asked())
+
+    def remember(self, resolution: Resolution, made: float) -> None:
+        """Keep a resolution; index pages stored later than `made` may lead pip to something else.
+
+        What was itself remembered keeps its age.
+        """
+        if resolution.source != "ledger":
+            self.shelf.ledger.remember(self.digest, self.shelf.target.identity, replace(resolution, made=made))
+
+    def check(self, resolution: Resolution) -> None:
+        """Raise ResolveError when files that pins name need another one, which their metadata tells only now."""
+        if resolution.source == "pins":
+            pins.check_resolved(self.requirements, resolution, self.shelf)
+
+    def _pinned(self) -> Resolution | None:
+        """Take pins with hashes for the lock that they are: only their index pages are asked for.
+
+        What has to be built asks for more than that, and what no page lists is for pip to explain.
+        """
+        if not pins.is_lock(self.requirements) or self.shelf.target.elsewhere:
+            return None
+        self.observer.phase("asking the index")
+        found = pins.resolve_pins(self.requirements, self.shelf, fetcher=self.fetcher)
+        if found is None or not all(one.kind is Kind.WHEEL and one.sha256 for one in found.artifacts):
+            return None
+        return found
+
+    @property
+    def _completer(self) -> Completer:
+        return Completer(
+            shelf=self.shelf,
+            fetcher=self.fetcher,
+            previous=self._previous(),
+            requirement_hashes=self.requirements.hashes,
+            learn_build=self.filler.learn_build if self.builds and not self.shelf.target.elsewhere else None,
+        )
+
+    def _previous(self) -> Resolution | None:
+        return self.shelf.ledger.recall(self.digest, self.shelf.target.identity)
+
+    def _asked(self) -> Resolution:
+        """Ask pip, a second time after a spoilt entry that made it fail was removed."""
+        try:
+            return self._ask()
+        except HashMismatchError as error:
+            if not self._evict(error):
+                raise
+        except ResolveError:
+            if not self._discard_damaged():
+                raise
+        try:
+            return self._ask()
+        except HashMismatchError as error:
+            # The server sends what the index does not state, and pip has stored it before it looked.
+            self._evict(error)
+            raise
+
+    def _ask(self) -> Resolution:
+        return resolve(
+            self.requirements,
+            self.shelf.target,
+            environ=self.environ,
+            scratch=Path(tempfile.mkdtemp(dir=self.scratch)),
+            now=self.shelf.now,
+            observer=self.observer,
+        )
+
+    def _evict(self, error: HashMismatchError) -> bool:
+        """Remove the entry whose body pip refused, unless the index itself states that body's hash."""
+        pages = Pages(self.shelf, error.asked, self.fetcher)
+        for artifact in (urls.named(url) for url in error.asked if not urls.is_page(url)):
+            found = self.shelf.http.lookup(artifact.url, self.shelf.request_headers(), now=self.shelf.now)
+            if found.stored is None or self.shelf.http.digest(found) != error.got:
+                continue
+            (listed,) = pages.complete([artifact])
+            if listed is not None and listed.sha256 == error.got:
+                return False
+            self.observer.note(f"Removed a spoilt entry: {artifact.filename} had another hash than the index states.")
+            self.shelf.http.remove(cache_format.key(artifact.url))
+            return True
+        return False
+
+    def _discard_damaged(self) -> bool:
+        """Remove what the last run for this input left and is damaged now: pip may have failed on it."""
+        previous = self._previous()
+        known = wanted(previous) if previous else ()
+        return sum(self.filler.discard(artifact, self.shelf.verdict(artifact)) for artifact in known) > 0

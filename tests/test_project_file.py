@@ -175,3 +175,11 @@ def test_an_extra_may_be_large(here: Path) -> None:
         f'[project]\nname = "p"\n[project.optional-dependencies]\n{tables}e30 = ["a"]\n'
     )
     assert [str(one) for _, one in read_project("pyproject.toml[e0]").requirements] == ["a"]
+
+
+@pytest.mark.parametrize("before", range(50, 60))
+def test_refuses_without_credentials(here: Path, before: int) -> None:
+    """However long the requirement is that cannot be read, no part of a password is shown."""
+    text = f"foo @@ https://h/{'x' * before} https://u:secret@h/"
+    message, _ = refusal(f'[project]\ndependencies = ["{text}"]\n', here)
+    assert "sec" not in message

@@ -65,6 +65,7 @@ TEXTS = [
     "requirements.txt",
     "~/x",
 ]
+LONG = "foo @ https://h/" + "x" * 40 + "?at=https://u:secret@h ; " + "(" * 5000
 FORMS = "Write NAME, NAME==VERSION, NAME @ URL, or a path."
 EDITABLES = [
     ".",
@@ -228,7 +229,9 @@ def test_refuses_with_a_reason(folder: Path, text: str, reason: str, hint: str) 
     assert caught.value.hint == hint
 
 
-@pytest.mark.parametrize("text", ["foo @@ https://u:secret@h/x", "https://u:secret@[h/x", "foo=https://u:secret@h/"])
+@pytest.mark.parametrize(
+    "text", ["foo @@ https://u:secret@h/x", "https://u:secret@[h/x", "foo=https://u:secret@h/", LONG]
+)
 def test_refuses_without_credentials(folder: Path, text: str) -> None:
     """Neither message nor hint shows a password."""
     with pytest.raises(InputError) as caught:

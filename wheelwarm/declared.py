@@ -68,8 +68,10 @@ class Source:
                 raise InvalidRequirement("a marker with ' -', ' #' or '${' in it cannot be handed to pip in a file")
         except (InvalidRequirement, RecursionError) as exc:
             reason = "its marker is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
+            # Redacted first: half a password is not known for one.
+            quoted, why = redact(text)[:80], redact(_first_line(reason))
             raise InputError(
-                redact(f"{place(str(self.path), line)}: invalid requirement '{text[:80]}': {_first_line(reason)}."),
+                f"{place(str(self.path), line)}: invalid requirement '{quoted}': {why}.",
                 hint="Only NAME, NAME==VERSION and the like, or NAME @ URL, can be declared.",
             ) from exc
         return line, found

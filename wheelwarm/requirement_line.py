@@ -243,6 +243,8 @@ def _refuse(text: str, reason: str, place: str, *, hint: str) -> NoReturn:
 
 
 def _short(text: str) -> str:
+    # Redacted first: half a password is not known for one.
+    text = redact(text)
     return text if len(text) < 80 else f"{text[:77]}..."
 
 

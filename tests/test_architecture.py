@@ -32,6 +32,7 @@ LAYERS = (
     {"parts", "readiness", "left_out"},
     {"needs", "retention"},
     {"resolving"},
+    {"scout"},
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
     {"company", "seeding", "pip_lane", "offline", "snapshot"},
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},

@@ -102,6 +102,7 @@ class Filler:
         seed: SeedPolicy,
         observer: Observer,
         lenders: Sequence[HttpCache] = (),
+        asks_pip: bool = True,
     ) -> None:
         self._shelf = shelf
         self._fetcher = fetcher
@@ -109,6 +110,7 @@ class Filler:
         self.seed = seed
         self._observer = observer
         self._lenders = lenders
+        self._asks_pip = asks_pip
 
     def share(self, artifacts: Sequence[Artifact]) -> None:
         """Store those of these that another cache has, before a pip that fetches bodies while it resolves is asked."""
@@ -269,7 +271,7 @@ class Filler:
 
     def _by_pip(self, artifact: Artifact) -> Done:
         """Let pip fetch and store it; seed what came if pip could not store it and the server did not forbid it."""
-        if artifact.kind is Kind.METADATA:
+        if artifact.kind is Kind.METADATA or not self._asks_pip:
             # pip has no command that fetches just this file; the wheel it belongs to is warmed all the same.
             return Done(action=Action.SKIPPED)
         return replace(self._downloaded(artifact), lane=Lane.PIP)

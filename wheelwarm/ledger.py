@@ -223,7 +223,8 @@ class Ledger:
             return None
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+        # A prefetch fills the cache in one thread while another waits for pip: never two at a time.
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             prepare(connection)
         except BaseException:

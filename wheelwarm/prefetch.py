@@ -29,7 +29,7 @@ from wheelwarm.seeding import SeedPolicy
 from wheelwarm.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from wheelwarm.model import Observer
     from wheelwarm.requirements import RequirementSet
@@ -53,6 +53,8 @@ class PrefetchReport:
     dry_run: bool = False
     lock: Path | None = None
     """The lock that was written, if any was."""
+    unneeded: tuple[Artifact, ...] = ()
+    """What was fetched ahead of pip and then not taken by it; it stays in the cache."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -134,6 +136,7 @@ def prefetch(
             seconds=time.monotonic() - started,
             dry_run=options.dry_run,
             lock=run.lock,
+            unneeded=tuple(run.shelf.measured(one) for one in run.unneeded),
             warnings=(*ledger.warnings, *run.warnings),
         )
 
@@ -156,18 +159,12 @@ class _Run:
     resolution: Resolution = field(init=False)
     shared: frozenset[tuple[Kind, str]] = frozenset()
     bytes_downloaded: int = 0
+    unneeded: tuple[Artifact, ...] = ()
     warnings: tuple[str, ...] = ()
     lock: Path | None = None
 
     def __post_init__(self) -> None:
-        self.filler = Filler(
-            self.shelf,
-            self.fetcher,
-            pip=self._pip_lane(),
-            seed=self.options.seed,
-            observer=self.observer,
-            lenders=self.company.lenders(self.shelf),
-        )
+        self.filler = self._filler(self.fetcher, self.observer, asks_pip=True)
         self.resolving = Resolving(
             requirements=self.requirements,
             shelf=self.shelf,
@@ -176,8 +173,19 @@ class _Run:
             environ=self.environ,
             scratch=self.scratch,
             observer=self.observer,
+            outrider=None if self.options.dry_run else self._filler,
             refresh=self.options.refresh,
-            builds=not self.options.dry_run,
+        )
+
+    def _filler(self, fetcher: Fetcher, observer: Observer, *, asks_pip: bool = False) -> Filler:
+        return Filler(
+            self.shelf,
+            fetcher,
+            pip=self._pip_lane(),
+            seed=self.options.seed,
+            observer=observer,
+            lenders=self.company.lenders(self.shelf),
+            asks_pip=asks_pip,
         )
 
     def _pip_lane(self) -> PipLane:
@@ -204,7 +212,9 @@ class _Run:
             rows = tuple(planned(one, before[one.identity]) for one in artifacts)
             summary = Summary.of(before[one.identity] for one in metadata)
             return rows, (summary, summary)
-        done = self._fill([*artifacts, *metadata])
+        done = self._fetched_ahead({one.identity for one in (*artifacts, *metadata)}) | self._fill(
+            [*artifacts, *metadata]
+        )
         self.resolving.check(resolution)
         self.warnings = tuple(left_out(resolution, self.shelf))
         self.resolving.remember(resolution, made=time.time())
@@ -236,6 +246,12 @@ class _Run:
         before = self.company.before(artifact, self.shelf.target) or self.snapshot.verdict(artifact, self.shelf)
         self.company.note(artifact, before, self.shelf.target)
         return before
+
+    def _fetched_ahead(self, wanted: Container[tuple[Kind, str]]) -> dict[tuple[Kind, str], Done]:
+        """Count what was fetched before pip asked for it, and note what of that pip does not take."""
+        done = {identity: self._note(*fetched) for identity, fetched in self.resolving.ahead.items()}
+        self.unneeded = tuple(one for identity, (one, _) in self.resolving.ahead.items() if identity not in wanted)
+        return done
 
     def _fill(self, artifacts: Sequence[Artifact]) -> dict[tuple[Kind, str], Done]:
         """Fetch what is missing, build requirements too, then build with what is there."""

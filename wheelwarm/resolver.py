@@ -48,9 +48,11 @@ def resolve(
     scratch: Path,
     now: float,
     observer: Observer,
+    refresh: bool = True,
 ) -> Resolution:
     """Take what locks hold, and let the target's pip resolve the rest, from fresh index pages.
 
+    Without `refresh` a pip that may take pages from its cache does so, for whom somebody has just asked for them.
     Writes pip's report, its log and its temporary files below `scratch`; pip itself writes to the cache meanwhile.
     Raises HashMismatchError and other ResolveErrors, in pip's words.
     """
@@ -60,7 +62,9 @@ def resolve(
         return locked
     if requirements.locks:
         requirements = requirements.beside_locks(lockfile.pins(locked))
-    resolved = _ask_pip(requirements, target, environ=environ, scratch=scratch, now=now, observer=observer)
+    resolved = _ask_pip(
+        requirements, target, environ=environ, scratch=scratch, now=now, observer=observer, refresh=refresh
+    )
     return lockfile.joined(locked, resolved)
 
 
@@ -72,10 +76,11 @@ def _ask_pip(
     scratch: Path,
     now: float,
     observer: Observer,
+    refresh: bool,
 ) -> Resolution:
     report, log = scratch / "report.json", scratch / "pip.log"
     arguments = ["install", "--dry-run", "--ignore-installed", "--report", str(report)]
-    if target.traits.refresh_package:
+    if refresh and target.traits.refresh_package:
         # pip 26.2 would else choose from index pages that may be ten minutes old.
         arguments += ["--refresh-package", ":all:"]
     if target.elsewhere:

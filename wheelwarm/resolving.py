@@ -6,7 +6,9 @@ A spoilt entry that makes pip fail is removed, and pip asked once more.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,27 +16,31 @@ from wheelwarm import pins, urls
 from wheelwarm.cache import format as cache_format
 from wheelwarm.completion import Completer
 from wheelwarm.errors import HashMismatchError, ResolveError
+from wheelwarm.fetcher import Fetcher
 from wheelwarm.knowledge import fresh_resolution
 from wheelwarm.lookup import wanted
-from wheelwarm.model import Kind
+from wheelwarm.model import Action, Kind, Silent
 from wheelwarm.pages import Pages
 from wheelwarm.resolver import input_digest, resolve
+from wheelwarm.scout import Scout, absent, can_go
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from wheelwarm.fetcher import Fetcher
-    from wheelwarm.filling import Filler
+    from wheelwarm.filling import Done, Filler
     from wheelwarm.lookup import Shelf
-    from wheelwarm.model import Observer, Resolution
+    from wheelwarm.model import Artifact, Observer, Resolution
     from wheelwarm.requirements import RequirementSet
+
+STORED = (Action.DOWNLOADED, Action.SEEDED, Action.REVALIDATED, Action.SHARED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolving:
-    """What a prefetch resolves with. `refresh` takes nothing from memory; `builds` lets pip build to see what it asks.
+    """What a prefetch resolves with.
 
-    pip's files stand below `scratch`.
+    `outrider` makes the filler of a scout that goes before pip; None where nothing may be fetched. `refresh` takes
+    nothing from memory. pip's files stand below `scratch`. `ahead` is what was fetched before pip asked for it.
     """
 
     requirements: RequirementSet
@@ -44,8 +50,9 @@ class Resolving:
     environ: Mapping[str, str]
     scratch: Path
     observer: Observer
+    outrider: Callable[[Fetcher, Observer], Filler] | None = None
     refresh: bool = False
-    builds: bool = True
+    ahead: dict[tuple[Kind, str], tuple[Artifact, Done]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -93,7 +100,7 @@ class Resolving:
             fetcher=self.fetcher,
             previous=self._previous(),
             requirement_hashes=self.requirements.hashes,
-            learn_build=self.filler.learn_build if self.builds and not self.shelf.target.elsewhere else None,
+            learn_build=self.filler.learn_build if self.outrider and not self.shelf.target.elsewhere else None,
         )
 
     def _previous(self) -> Resolution | None:
@@ -117,6 +124,46 @@ class Resolving:
             raise
 
     def _ask(self) -> Resolution:
+        """Let a scout go before pip, and ask pip while the files come that it will most likely take.
+
+        Should pip have used an index page that was in its cache before, and which the scout did not ask for, it is
+        asked once more, for fresh pages only.
+        """
+        if self.outrider is None or not can_go(self.requirements, self.shelf):
+            return self._ask_pip(refresh=True)
+        with Fetcher(self.fetcher.network) as fetcher:
+            self.observer.phase("looking ahead")
+            scouted = Scout(self.requirements, self.shelf, fetcher, self.outrider(fetcher, Silent())).walk()
+            self._note(scouted.done)
+            with self._meanwhile(scouted.files, fetcher, self.outrider):
+                found = self._ask_pip(refresh=False)
+        pages = [url for url in found.asked if urls.is_page(url)]
+        is_current = all(scouted.is_current(url, self.shelf) for url in pages)
+        return found if is_current else self._ask_pip(refresh=True)
+
+    @contextmanager
+    def _meanwhile(
+        self, files: Iterable[Artifact], fetcher: Fetcher, outrider: Callable[[Fetcher, Observer], Filler]
+    ) -> Iterator[None]:
+        """Fetch files while pip resolves; before it does if it is a pip that fetches them itself to resolve."""
+        filler = outrider(fetcher, self.observer)
+        filler.seed = self.filler.seed
+        wanted = absent(files, self.shelf)
+        with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+            coming = pool.submit(lambda: list(filler.fill(wanted)))
+            try:
+                if self.shelf.target.traits.dry_run_fetches_bodies:
+                    coming.result()
+                yield
+            except BaseException:
+                fetcher.cancel()
+                raise
+        self._note(coming.result())
+
+    def _note(self, results: Iterable[tuple[Artifact, Done]]) -> None:
+        self.ahead.update((one.identity, (one, done)) for one, done in results if done.action in STORED)
+
+    def _ask_pip(self, *, refresh: bool) -> Resolution:
         return resolve(
             self.requirements,
             self.shelf.target,
@@ -124,6 +171,7 @@ class Resolving:
             scratch=Path(tempfile.mkdtemp(dir=self.scratch)),
             now=self.shelf.now,
             observer=self.observer,
+            refresh=refresh,
         )
 
     def _evict(self, error: HashMismatchError) -> bool:

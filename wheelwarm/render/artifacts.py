@@ -59,6 +59,11 @@ def prefetch_table(report: PrefetchReport) -> None:
     print_metadata(console, report.metadata[-1])
     spent = "nothing" if report.dry_run else size(report.bytes_downloaded)
     console.print(Text(f"{spent} downloaded in {report.seconds:.1f} s"))
+    if report.unneeded:
+        amount = size(sum(one.size or 0 for one in report.unneeded))
+        console.print(
+            Text(f"fetched ahead and not needed: {count_text(len(report.unneeded), 'file', 'files')}, {amount}")
+        )
     if report.source == "ledger":
         console.print(Text(f"resolution: {source_text(report.source, report.made)} (--refresh asks the index again)"))
     if report.lock:
@@ -244,6 +249,7 @@ def prefetch_data(report: PrefetchReport) -> dict[str, Any]:
         "bytes_downloaded": report.bytes_downloaded,
         "seconds": round(report.seconds, 3),
         "dry_run": report.dry_run,
+        "unneeded": [{"filename": one.filename, "size": one.size} for one in report.unneeded],
         "resolution": resolution_data(report.source, report.made),
         "lock": str(report.lock) if report.lock else None,
     }

@@ -35,7 +35,9 @@ LAYERS = (
     {"scout"},
     {"filling", "completion", "knowledge", "pins", "recording", "naming", "reclaim", "selection", "tallies"},
     {"company", "seeding", "pip_lane", "offline", "snapshot"},
+    {"uv_resolver"},
     {"pages", "page_names", "lookup", "resolver", "soundness", "wire"},
+    {"uv_options"},
     {"requirements", "requirement_file", "requirement_line", "requirement_text", "reading"}
     | {"dependency_groups", "project_file", "inline_script", "declared"},
     {"lockfile", "locking"},

@@ -110,7 +110,7 @@ def test_the_json_of_prefetch_keeps_its_contract(
     assert (answer.envelope["wheelwarm"], answer.envelope["command"]) == (1, "prefetch")
     assert keys(answer.data) == {
         "target", "artifacts", "summary", "after", "metadata", "bytes_downloaded", "seconds", "dry_run", "lock",
-        "resolution", "unneeded", "config", "found_input",
+        "resolution", "resolver", "unneeded", "config", "found_input",
     }  # fmt: skip
     assert keys(answer.data["target"]) == {"python", "version", "pip", "cache_dir"}
     for artifact in answer.data["artifacts"]:

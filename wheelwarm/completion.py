@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from wheelwarm import urls
 from wheelwarm.cache.format import normalise
 from wheelwarm.model import Artifact, Kind, Resolution
 from wheelwarm.pages import Pages
+from wheelwarm.pins import metadata_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,11 +49,17 @@ class Completer:
         resolved = {normalise(one.url) for one in resolution.artifacts if one.url.startswith("http")}
         others = [urls.named(url) for url in asked if url not in resolved and not urls.is_page(url)]
         by_name = [one for one in resolution.artifacts if not one.direct and one.url.startswith("http")]
-        stated = {one.url: one for one in self._stated([*by_name, *others], Pages(self.shelf, asked, self.fetcher))}
+        pages = Pages(self.shelf, asked, self.fetcher)
+        if resolution.source == "uv":
+            # pip has not asked for these, and what its cache has of them may be older than what uv saw.
+            pages.renew({canonicalize_name(one.name) for one in by_name})
+        stated = {one.url: one for one in self._stated([*by_name, *others], pages)}
+        artifacts = tuple(stated.get(one.url) or self._vouched(one) for one in resolution.artifacts)
+        unasked = metadata_files(artifacts, pages) if resolution.source == "uv" else ()
         return replace(
             resolution,
-            artifacts=tuple(stated.get(one.url) or self._vouched(one) for one in resolution.artifacts),
-            supporting=tuple(stated[one.url] for one in others),
+            artifacts=artifacts,
+            supporting=(*(stated[one.url] for one in others), *unasked),
             asked=asked,
             build_requests=resolution.build_requests + for_builds,
         )

@@ -24,6 +24,7 @@ T = TypeVar("T")
 FILE_NAME = "wheelwarm.toml"
 PROJECT_FILE = "pyproject.toml"
 SEEDS = ("verified", "never")
+RESOLVERS = ("pip", "uv")
 MOST_JOBS = 64
 
 
@@ -109,9 +110,10 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
 
 
 def _config(table: _Table) -> Config:
-    table.expect("jobs", "seed", "cache-dir", "inputs", "targets", "seed-hosts", "prune")
+    table.expect("jobs", "seed", "resolver", "cache-dir", "inputs", "targets", "seed-hosts", "prune")
     found = {
         "jobs": table.number("jobs", 1, MOST_JOBS),
+        "resolver": table.choice("resolver", RESOLVERS),
         "cache-dir": table.path("cache-dir"),
     }
     hosts = table.table("seed-hosts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelwarm import lockfile, urls
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 def known_resolution(requirements: RequirementSet, shelf: Shelf) -> Resolution:
     """Take the last resolution of the same input for the shelf's target, else the input's own pins and URLs.
 
+    It counts whoever resolved: pip, or uv, which `source` then names.
+
     Raises ResolveError when neither tells what pip would ask for.
     """
     target = shelf.target
     check_target(requirements, target)
-    remembered = shelf.ledger.recall(input_digest(requirements, target), target.identity)
+    remembered = _remembered(requirements, shelf)
     if remembered is None and requirements.only_locks:
         return lockfile.resolution(requirements.locks, target, requirements.options, now=shelf.now)
     resolution = remembered or resolve_pins(requirements, shelf)
@@ -36,11 +39,22 @@ def known_resolution(requirements: RequirementSet, shelf: Shelf) -> Resolution:
     return resolution
 
 
+def _remembered(requirements: RequirementSet, shelf: Shelf) -> Resolution | None:
+    """Return the newest resolution of the input, pip's or uv's."""
+    by_pip, by_uv = (
+        shelf.ledger.recall(input_digest(requirements, shelf.target, resolver=resolver), shelf.target.identity)
+        for resolver in ("pip", "uv")
+    )
+    if by_uv is None or (by_pip is not None and by_pip.made >= by_uv.made):
+        return by_pip
+    return replace(by_uv, source="uv")
+
+
 # What these name is read by pip anew, and no digest tells that it has changed.
 _READ_ANEW = ("constraint", "build-constraint", "find-links")
 
 
-def fresh_resolution(requirements: RequirementSet, shelf: Shelf) -> Resolution | None:
+def fresh_resolution(requirements: RequirementSet, shelf: Shelf, *, resolver: str = "pip") -> Resolution | None:
     """Return the last resolution of the same input while every index page that it came from is fresh.
 
     Then a pip since 26.2 would ask nobody either; an earlier one asks about every page each time, so there nothing
@@ -54,7 +68,7 @@ def fresh_resolution(requirements: RequirementSet, shelf: Shelf) -> Resolution |
         return None
     if any(target.setting(name) for name in _READ_ANEW) or not all(map(_is_for_good, requirements.lines)):
         return None
-    known = shelf.ledger.recall(input_digest(requirements, target), target.identity)
+    known = shelf.ledger.recall(input_digest(requirements, target, resolver=resolver), target.identity)
     if known is None or not all(one.url.startswith("http") for one in known.artifacts):
         return None
     pages = [url for url in known.asked if urls.is_page(url)]

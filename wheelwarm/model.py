@@ -209,7 +209,7 @@ class Resolution:
     `asked` is every URL that pip looked up in its cache on the way (index pages, `.metadata`, build requirements);
     `build_requests` are those among them that only building an sdist needed;
     `supporting` are the artifacts and `.metadata` files among those that are not in `artifacts`, with their hashes.
-    `made` is in seconds since the epoch, UTC; `source` says who resolved: `pip`, the `ledger` as it remembers
+    `made` is in seconds since the epoch, UTC; `source` says who resolved: `pip`, `uv`, the `ledger` as it remembers
     an earlier run, or the `pins` themselves.
     """
 

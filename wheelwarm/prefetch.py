@@ -50,6 +50,7 @@ class PrefetchReport:
     made: float
     bytes_downloaded: int
     seconds: float
+    resolver: str = "pip"
     dry_run: bool = False
     lock: Path | None = None
     """The lock that was written, if any was."""
@@ -68,6 +69,7 @@ class Options:
     """How to prefetch. `jobs` bounds the connections at once; `lock` is the file to write that installs offline.
 
     `refresh` asks the index again, although the last resolution of the same input still counts.
+    `resolver` is pip or uv.
     """
 
     seed: SeedPolicy = field(default_factory=SeedPolicy)
@@ -75,6 +77,7 @@ class Options:
     jobs: int = LANE_JOBS
     lock: Path | None = None
     refresh: bool = False
+    resolver: str = "pip"
 
 
 def prefetch(
@@ -134,6 +137,7 @@ def prefetch(
             made=run.resolution.made,
             bytes_downloaded=run.bytes_downloaded,
             seconds=time.monotonic() - started,
+            resolver=options.resolver,
             dry_run=options.dry_run,
             lock=run.lock,
             unneeded=tuple(run.shelf.measured(one) for one in run.unneeded),
@@ -175,6 +179,7 @@ class _Run:
             observer=self.observer,
             outrider=None if self.options.dry_run else self._filler,
             refresh=self.options.refresh,
+            resolver=self.options.resolver,
         )
 
     def _filler(self, fetcher: Fetcher, observer: Observer, *, asks_pip: bool = False) -> Filler:

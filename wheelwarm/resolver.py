@@ -141,17 +141,19 @@ def _check_wheels_only(requirements: RequirementSet, target: Target) -> None:
         )
 
 
-def input_digest(requirements: RequirementSet, target: Target) -> str:
+def input_digest(requirements: RequirementSet, target: Target, *, resolver: str = "pip") -> str:
     """Tell inputs apart for the ledger: the requirements, and pip's configuration but for what cannot matter.
 
     Credentials do not count, as in `RequirementSet.digest`: a renewed token leaves the input what it was.
+    What another `resolver` than pip makes of it is never taken for pip's.
     """
     settings = sorted(
         f"{name}={redact(value)}"
         for name, value in target.config.items()
         if name.rpartition(".")[2] not in WITHOUT_EFFECT
     )
-    return hashlib.sha256("\n".join([requirements.digest, *settings]).encode()).hexdigest()
+    by = [] if resolver == "pip" else [f"resolver={resolver}"]
+    return hashlib.sha256("\n".join([requirements.digest, *settings, *by]).encode()).hexdigest()
 
 
 def spool(requirements: RequirementSet, scratch: Path) -> dict[str, Path]:

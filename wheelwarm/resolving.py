@@ -40,7 +40,8 @@ class Resolving:
     """What a prefetch resolves with.
 
     `outrider` makes the filler of a scout that goes before pip; None where nothing may be fetched. `refresh` takes
-    nothing from memory. pip's files stand below `scratch`. `ahead` is what was fetched before pip asked for it.
+    nothing from memory. `resolver` is pip or uv. Their files stand below `scratch`. `ahead` is what was
+    fetched before pip asked for it.
     """
 
     requirements: RequirementSet
@@ -52,20 +53,34 @@ class Resolving:
     observer: Observer
     outrider: Callable[[Fetcher, Observer], Filler] | None = None
     refresh: bool = False
+    resolver: str = "pip"
     ahead: dict[tuple[Kind, str], tuple[Artifact, Done]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
         """Under which the ledger remembers the resolution."""
-        return input_digest(self.requirements, self.shelf.target)
+        return input_digest(self.requirements, self.shelf.target, resolver=self.resolver)
 
     def resolution(self) -> Resolution:
         """Return what the requirements stand for now, with the hashes of all files.
 
         Raises ResolveError, in pip's words.
         """
-        known = None if self.refresh else fresh_resolution(self.requirements, self.shelf)
-        return known or self._pinned() or self._completer.complete(self._asked())
+        known = None if self.refresh else fresh_resolution(self.requirements, self.shelf, resolver=self.resolver)
+        ask = self._ask_uv if self.resolver == "uv" else self._asked
+        return known or self._pinned() or self._completer.complete(ask())
+
+    def _ask_uv(self) -> Resolution:
+        from wheelwarm.uv_resolver import resolve_by_uv
+
+        return resolve_by_uv(
+            self.requirements,
+            self.shelf.target,
+            environ=self.environ,
+            scratch=Path(tempfile.mkdtemp(dir=self.scratch)),
+            now=self.shelf.now,
+            observer=self.observer,
+        )
 
     def remember(self, resolution: Resolution, made: float) -> None:
         """Keep a resolution; index pages stored later than `made` may lead pip to something else.

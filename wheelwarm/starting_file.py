@@ -29,6 +29,8 @@ _OPTIONS = """
 # jobs = 16
 # "verified": store files that the server's headers keep pip from caching, once their hash is checked; or "never".
 # seed = "verified"
+# Who decides: "pip"; or "uv", which is faster and may choose otherwise.
+# resolver = "pip"
 """
 _INPUTS = """
 # What prefetch and check look at.

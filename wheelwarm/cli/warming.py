@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
     from wheelwarm.requirements import RequirementSet
     from wheelwarm.seeding import SeedPolicy
     from wheelwarm.target import Target
+
+
+class Resolver(StrEnum):
+    """Who decides what the requirements stand for."""
+
+    PIP = "pip"
+    UV = "uv"
+
 
 R = TypeVar("R", "PrefetchReport", "CheckReport", "ExportReport")
 
@@ -52,6 +61,14 @@ def prefetch(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    resolver: Annotated[
+        Resolver,
+        typer.Option(
+            "--resolver",
+            metavar="pip|uv",
+            help="Who decides; uv is faster, and may choose otherwise than pip (extra wheelwarm\\[uv]).",
+        ),
+    ] = Resolver.PIP,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; fetch and build nothing.")] = False,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask the index, even while the last resolution of the same input counts.")
@@ -89,7 +106,12 @@ def prefetch(
                 operate,
                 wanted,
                 options=Options(
-                    seed=policy, dry_run=dry_run, jobs=jobs, lock=Path(lock) if lock else None, refresh=refresh
+                    seed=policy,
+                    dry_run=dry_run,
+                    jobs=jobs,
+                    lock=Path(lock) if lock else None,
+                    refresh=refresh,
+                    resolver=resolver.value,
                 ),
                 environ=environ,
                 observer=watcher,
@@ -100,9 +122,19 @@ def prefetch(
                 done = dry_run or all(part.report and part.report.complete for part in parts)
                 if not done:
                     reach.check()
+        if resolver is Resolver.UV:
+            _note_uv(parts)
         show = Show(artifacts.prefetch_table, artifacts.prefetch_data)
         print_answer("prefetch", wanted, parts, show, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)
+
+
+def _note_uv(parts: Sequence[Part[PrefetchReport]]) -> None:
+    """Say once that what uv chose is not always what pip will ask for; what was not resolved needs no such note."""
+    from wheelwarm.render import print_note
+
+    if any(part.report and part.report.source in ("uv", "ledger") for part in parts):
+        print_note("uv resolved, and pip may choose otherwise: install from --lock FILE to have just these files")
 
 
 def _require_one_machine(targets: Sequence[Target]) -> None:

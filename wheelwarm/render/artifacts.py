@@ -235,6 +235,7 @@ def source_text(source: str, made: float) -> str:
         "ledger": f"remembered from {when}",
         "lock": "the lock itself",
         "pins": "the exact pins and URLs themselves",
+        "uv": f"by uv {when}",
     }.get(source, f"asked from the index {when}")
 
 
@@ -250,6 +251,7 @@ def prefetch_data(report: PrefetchReport) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "dry_run": report.dry_run,
         "unneeded": [{"filename": one.filename, "size": one.size} for one in report.unneeded],
+        "resolver": report.resolver,
         "resolution": resolution_data(report.source, report.made),
         "lock": str(report.lock) if report.lock else None,
     }

@@ -283,7 +283,7 @@ def _artifact(lock: Lock, package: Package, file: _File) -> Artifact:
         hashes=dict(getattr(file, "hashes", {})),
         size=getattr(file, "size", None),
         link_hash=fragment_hash(f"#{fragment}"),
-        subdirectory=(file.subdirectory if isinstance(file, PackageArchive) else None)
+        subdirectory=(file.subdirectory if isinstance(file, PackageArchive | PackageVcs) else None)
         or fragment_subdirectory(f"#{fragment}"),
         direct=True,
     )

@@ -106,7 +106,11 @@ def _compile(
 def _environ(environ: Mapping[str, str], asked: Question, scratch: Path) -> dict[str, str]:
     kept = {name: value for name, value in environ.items() if not name.startswith("UV_") or name in KEPT_OF_UV}
     own = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1", "TMPDIR": str(scratch)}
-    return {**kept, **asked.variables, **own}
+    found = {**kept, **asked.variables, **own}
+    if Path(found.get("SSL_CERT_FILE", "")).is_dir() and "SSL_CERT_FILE" in asked.variables:
+        # requests takes a folder of authorities for a bundle too.
+        found["SSL_CERT_DIR"] = found.pop("SSL_CERT_FILE")
+    return found
 
 
 def _file(path: Path, text: str) -> Path:

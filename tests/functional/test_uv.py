@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,16 +9,16 @@ import pytest
 from tests.helpers.artifacts import make_sdist, make_wheel
 from tests.helpers.index import NONE, PYPI, serve_index
 from tests.helpers.program import Program
+from tests.helpers.uv_world import needs_uv
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import PipOf
     from tests.helpers.index import Index
     from tests.helpers.pips import PipEnvironment
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")),
-    reason="uv is not installed: pip install 'wheelwarm[uv]'",
-)
+pytestmark = needs_uv
 PROFILES = {"pypi": PYPI, "none": NONE}
 
 

@@ -51,7 +51,7 @@ LAYERS = (
     {"cache"},
     {"config", "offers"},
     {"index_page", "pip_errors", "elsewhere"},
-    {"urls", "pip_traits", "redaction", "simple_pages", "surroundings", "amounts", "probe_memory"},
+    {"urls", "pip_traits", "redaction", "simple_pages", "surroundings", "amounts", "probe_memory"} | {"local_files"},
     {"model"},
     {"errors", "_probe", ""},
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from wheelwarm.ledger import Ledger
 from wheelwarm.left_out import left_out
 from wheelwarm.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.model import Kind, Resolution, Row, Summary
-from wheelwarm.readiness import readiness
 from wheelwarm.resolver import input_digest
 
 if TYPE_CHECKING:
@@ -80,12 +78,20 @@ def check(
             made=resolution.made,
             seconds=time.monotonic() - started,
             warnings=(*ledger.warnings, *left_out(resolution, shelf)),
-            offline=readiness(requirements, resolution, shelf) if offline else None,
+            offline=_readiness(requirements, resolution, shelf) if offline else None,
         )
+
+
+def _readiness(requirements: RequirementSet, resolution: Resolution, shelf: Shelf) -> Offline:
+    from wheelwarm.readiness import readiness
+
+    return readiness(requirements, resolution, shelf)
 
 
 def _asked(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str], observer: Observer) -> Resolution:
     """Let pip resolve now, and keep what it said."""
+    import tempfile
+
     from wheelwarm.completion import Completer
     from wheelwarm.fetcher import Fetcher
     from wheelwarm.network import network_of

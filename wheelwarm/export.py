@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from wheelwarm import urls, wire
 from wheelwarm.cache.entries import Entry
@@ -15,6 +12,7 @@ from wheelwarm.errors import FormatError, InputError
 from wheelwarm.index_options import IndexOptions
 from wheelwarm.knowledge import known_resolution
 from wheelwarm.ledger import Ledger
+from wheelwarm.local_files import path_of
 from wheelwarm.lookup import Shelf, trusted_hosts_of
 from wheelwarm.model import LOCAL, Artifact, Kind, Reason
 from wheelwarm.pins import allowed_hashes, allows_format
@@ -23,6 +21,7 @@ from wheelwarm.wheelhouse_index import write_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from wheelwarm.errors import WheelwarmError
     from wheelwarm.model import Observer, Resolution
@@ -162,7 +161,7 @@ def _takes_wheel(sdist: Artifact, requirements: RequirementSet, options: IndexOp
 
 
 def _place(artifact: Artifact, shelf: Shelf, house: Wheelhouse) -> Exported:
-    path = Path(url2pathname(urlsplit(artifact.url).path)) if urls.verdict_of(artifact.url, ()) is LOCAL else None
+    path = path_of(artifact.url) if urls.verdict_of(artifact.url, ()) is LOCAL else None
     if path and artifact.kind is not Kind.BUILT_WHEEL and path.is_dir():
         return Exported(artifact=artifact, in_place=True)
     try:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from packaging.pylock import (
     Package,
@@ -34,6 +33,7 @@ from wheelwarm import urls
 from wheelwarm.errors import InputError, ResolveError
 from wheelwarm.index_options import forced_format
 from wheelwarm.index_page import fragment_hash, fragment_subdirectory
+from wheelwarm.local_files import path_of
 from wheelwarm.model import Artifact, Kind, Resolution
 from wheelwarm.redaction import redact
 
@@ -119,7 +119,7 @@ def select(lock: Lock, target: Target, options: IndexOptions) -> tuple[Artifact,
 def _check_paths(lock: Lock, artifacts: Iterable[Artifact]) -> None:
     """Refuse a lock that leads to what is not there: pip, which reads it in place, would fail."""
     for one in artifacts:
-        path = Path(url2pathname(urlsplit(one.url).path)) if one.url.startswith("file:") else None
+        path = path_of(one.url) if one.url.startswith("file:") else None
         if path is not None and not path.exists():
             raise InputError(
                 f"{lock.path}: {one.name} is to be read from {path}, where nothing is.",

@@ -6,10 +6,8 @@ By name an offline pip fails as soon as an index page has expired; a lock names 
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import tomli_w
 from packaging.pylock import (
@@ -27,10 +25,12 @@ from packaging.version import InvalidVersion, Version
 
 from wheelwarm import outfile, urls
 from wheelwarm.errors import InputError
+from wheelwarm.local_files import path_of
 from wheelwarm.model import Artifact, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 _CREATED_BY = "wheelwarm"
 _HEAD = "# Written by wheelwarm: pip installs these from its cache with no network at all."
@@ -153,7 +153,7 @@ def _scheme(artifact: Artifact) -> str:
 
 
 def _local_path(artifact: Artifact) -> Path | None:
-    return Path(url2pathname(urlsplit(artifact.url).path)) if _scheme(artifact) == "file" else None
+    return path_of(artifact.url) if _scheme(artifact) == "file" else None
 
 
 def _is_ours_to_replace(path: Path) -> bool:

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from wheelwarm import urls
 from wheelwarm.cache import format as cache_format
@@ -18,11 +15,13 @@ from wheelwarm.cache import wheels
 from wheelwarm.cache.http import HttpCache
 from wheelwarm.cache.integrity import Damage
 from wheelwarm.cache.inventory import Form, item_of
+from wheelwarm.local_files import path_of
 from wheelwarm.model import HIT, LOCAL, Artifact, Contents, Kind, Outcome, Reason, Resolution, Sound, Verdict
 from wheelwarm.soundness import examine, remembered_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from wheelwarm.cache.http import Lookup
     from wheelwarm.ledger import Ledger
@@ -197,7 +196,7 @@ def _reason(damage: Damage) -> Reason:
 
 def with_digest(artifact: Artifact) -> Artifact:
     """Return a local file's artifact with its sha256; a folder has none."""
-    path = Path(url2pathname(urlsplit(artifact.url).path))
+    path = path_of(artifact.url)
     if not path.is_file():
         return artifact
     with path.open("rb") as file:

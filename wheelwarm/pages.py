@@ -15,9 +15,7 @@ from wheelwarm.cache import format as cache_format
 from wheelwarm.cache import freshness
 from wheelwarm.cache.format import normalise
 from wheelwarm.errors import FetchError, FormatError, InputError
-from wheelwarm.fetcher import Download
 from wheelwarm.model import Artifact, Kind, StoredResponse
-from wheelwarm.network import only_pip_can
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -127,6 +125,10 @@ class Pages:
     def _fetch(self, pages: Iterable[str], *, conditional: bool = False) -> Iterator[tuple[str, Fetched]]:
         if self._fetcher is None:
             return
+        # A look at the cache alone has no use for an HTTP client.
+        from wheelwarm.fetcher import Download
+        from wheelwarm.network import only_pip_can
+
         downloads = [
             Download(name=url, url=url, headers=self._request_headers(url, conditional=conditional))
             for url in pages

@@ -7,10 +7,7 @@ for is checked against the cached metadata of each.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
@@ -24,11 +21,13 @@ from wheelwarm.cache.format import normalise
 from wheelwarm.errors import CacheError, FormatError, InputError, ResolveError
 from wheelwarm.index_options import forced_format
 from wheelwarm.index_page import fragment_hash, fragment_subdirectory
+from wheelwarm.local_files import path_of
 from wheelwarm.model import Artifact, Kind, Outcome, Resolution
 from wheelwarm.pages import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from packaging.markers import Marker
 
@@ -357,7 +356,7 @@ def cached_metadata(artifact: Artifact, shelf: Shelf) -> bytes:
             wheel = shelf.built_wheel(artifact)
             return metadata_inside(wheel.path, 0, wheel.bytes) if wheel else b""
         if artifact.url.startswith("file:"):
-            path = Path(url2pathname(urlsplit(artifact.url).path))
+            path = path_of(artifact.url)
             return metadata_inside(path, 0, path.stat().st_size)
         found = shelf.entry(urls.metadata_at(f"{artifact.url}.metadata"))
         if found.verdict.outcome is not Outcome.MISS:

@@ -157,7 +157,7 @@ class _Run:
     observer: Observer
     options: Options
     company: Company
-    snapshot: Snapshot = field(init=False)
+    snapshot: Snapshot | None = None
     filler: Filler = field(init=False)
     resolving: Resolving = field(init=False)
     resolution: Resolution = field(init=False)
@@ -204,11 +204,7 @@ class _Run:
 
     def carry_out(self) -> tuple[tuple[Row, ...], tuple[Summary, Summary]]:
         """Return the artifacts' rows, and how many `.metadata` files had each outcome before and after."""
-        self.snapshot = Snapshot.of(self.shelf)
-        self._share()
-        self.observer.phase("resolving")
-        resolution = self.resolving.resolution()
-        self.resolution = resolution
+        resolution = self.resolution = self._resolve()
         self.filler.seed = self.options.seed.knowing(resolution.asked)
         builds = not self.shelf.target.elsewhere.everywhere
         artifacts, metadata = list(wanted(resolution, builds=builds)), list(wanted_metadata(resolution))
@@ -217,22 +213,31 @@ class _Run:
             rows = tuple(planned(one, before[one.identity]) for one in artifacts)
             summary = Summary.of(before[one.identity] for one in metadata)
             return rows, (summary, summary)
-        done = self._fetched_ahead({one.identity for one in (*artifacts, *metadata)}) | self._fill(
-            [*artifacts, *metadata]
-        )
+        done = self._fetched_ahead(before.keys()) | self._fill([*artifacts, *metadata], before)
         self.resolving.check(resolution)
         self.warnings = tuple(left_out(resolution, self.shelf))
         self.resolving.remember(resolution, made=time.time())
         rows = tuple(self._row(one, before[one.identity], done.get(one.identity)) for one in artifacts)
-        summaries = (
-            Summary.of(before[one.identity] for one in metadata),
-            Summary.of(self.shelf.verdict(one) for one in metadata),
-        )
+        self._keep(rows)
+        after = (self._after(one, before[one.identity]) for one in metadata)
+        return rows, (Summary.of(before[one.identity] for one in metadata), Summary.of(after))
+
+    def _resolve(self) -> Resolution:
+        """Resolve, with a look at the cache first where that, or another target's files, will change it."""
+        theirs = self.company.usable(self.shelf.target)
+        known = self.resolving.known()
+        if theirs or known is None:
+            self.snapshot = Snapshot.of(self.shelf)
+        self._share(theirs)
+        self.observer.phase("resolving")
+        return known or self.resolving.asked()
+
+    def _keep(self, rows: Sequence[Row]) -> None:
+        """Leave a record of the run, and the lock that was asked for once all is warm."""
         seconds = time.time() - self.shelf.now
-        record(self.shelf, resolution, rows, bytes_downloaded=self.bytes_downloaded, seconds=seconds)
+        record(self.shelf, self.resolution, rows, bytes_downloaded=self.bytes_downloaded, seconds=seconds)
         if self.options.lock is not None and all(row.final.warm for row in rows):
-            self._write_lock(self.options.lock, resolution)
-        return rows, summaries
+            self._write_lock(self.options.lock, self.resolution)
 
     def _write_lock(self, path: Path, resolution: Resolution) -> None:
         from wheelwarm import locking
@@ -240,15 +245,16 @@ class _Run:
         locking.write(path, [self.shelf.hashed(one) for one in resolution.artifacts])
         self.lock = path
 
-    def _share(self) -> None:
+    def _share(self, theirs: Sequence[Artifact]) -> None:
         """Take from the other targets what they have, and note what of it needs no work here."""
-        theirs = self.company.usable(self.shelf.target)
         if not self.options.dry_run:
             self.filler.share([one for one in theirs if one.kind is not Kind.BUILT_WHEEL])
         self.shared = frozenset(one.identity for one in theirs if self.shelf.verdict(one).warm)
 
     def _before(self, artifact: Artifact) -> Verdict:
-        before = self.company.before(artifact, self.shelf.target) or self.snapshot.verdict(artifact, self.shelf)
+        before = self.company.before(artifact, self.shelf.target)
+        if before is None:
+            before = self.snapshot.verdict(artifact, self.shelf) if self.snapshot else self.shelf.verdict(artifact)
         self.company.note(artifact, before, self.shelf.target)
         return before
 
@@ -258,9 +264,15 @@ class _Run:
         self.unneeded = tuple(one for identity, (one, _) in self.resolving.ahead.items() if identity not in wanted)
         return done
 
-    def _fill(self, artifacts: Sequence[Artifact]) -> dict[tuple[Kind, str], Done]:
+    def _after(self, artifact: Artifact, before: Verdict) -> Verdict:
+        """Look at the disk once more, unless nothing can have changed since it was looked at."""
+        return self.shelf.verdict(artifact) if self.snapshot or not before.warm else before
+
+    def _fill(
+        self, artifacts: Sequence[Artifact], before: Mapping[tuple[Kind, str], Verdict]
+    ) -> dict[tuple[Kind, str], Done]:
         """Fetch what is missing, build requirements too, then build with what is there."""
-        steps = {one.identity: step_for(one, self.shelf.verdict(one)) for one in artifacts}
+        steps = {one.identity: step_for(one, self._after(one, before[one.identity])) for one in artifacts}
         self.observer.phase("fetching")
         fetchable = [one for one in artifacts if steps[one.identity] in (Step.FETCH, Step.REVALIDATE)]
         done = {one.identity: self._note(one, result) for one, result in self.filler.fill(fetchable)}
@@ -276,8 +288,8 @@ class _Run:
         return done
 
     def _row(self, artifact: Artifact, before: Verdict, done: Done | None) -> Row:
-        """Look at the disk once more, and say what it holds now."""
-        after = self.shelf.verdict(artifact)
+        """Say what the disk holds now."""
+        after = self._after(artifact, before)
         artifact = self.shelf.measured(artifact)
         if done is not None:
             return Row(

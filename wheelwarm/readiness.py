@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
 
 from wheelwarm import offline, urls
 from wheelwarm.cache.format import normalise
 from wheelwarm.errors import ResolveError
+from wheelwarm.local_files import path_of
 from wheelwarm.model import Artifact, Kind, Outcome, Reason, Verdict
 from wheelwarm.pages import Pages
 from wheelwarm.pins import Choice, applies, dependencies
@@ -40,7 +39,7 @@ def readiness(requirements: RequirementSet, resolution: Resolution, shelf: Shelf
 def local_path(text: str) -> Path | None:
     """Return the path that a `--find-links` is, None for a page on a server."""
     if text.startswith("file:"):
-        return Path(url2pathname(urlsplit(text).path))
+        return path_of(text)
     return None if "://" in text else Path(text)
 
 

@@ -9,10 +9,9 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from wheelwarm.errors import InputError
+from wheelwarm.local_files import path_of
 from wheelwarm.offers import OTHER_LOCKS, export_command
 from wheelwarm.redaction import redact
 from wheelwarm.requirement_text import ParsedLine, decode, expand, logical_lines, parse_line, place
@@ -180,7 +179,7 @@ def _absolute(path: Path, folder: Path | None = None) -> Path:
 
 
 def _local_path(name: str) -> Path:
-    return Path(url2pathname(urlsplit(name).path)) if name.lower().startswith("file:") else Path(name)
+    return path_of(name) if name.lower().startswith("file:") else Path(name)
 
 
 def refuse_other_locks(path: Path) -> None:

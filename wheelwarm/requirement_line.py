@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from wheelwarm.errors import InputError
+from wheelwarm.local_files import path_of
 from wheelwarm.redaction import redact
 
 _VCS_SCHEMES = frozenset(
@@ -86,7 +86,7 @@ class RequirementLine:
     @property
     def path(self) -> Path | None:
         """The file or folder of a local requirement."""
-        return Path(url2pathname(urlsplit(self.url).path)) if self.url and self.local else None
+        return path_of(self.url) if self.url and self.local else None
 
 
 def parse(text: str, *, place: str = "") -> Parts:

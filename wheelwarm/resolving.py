@@ -61,26 +61,17 @@ class Resolving:
         """Under which the ledger remembers the resolution."""
         return input_digest(self.requirements, self.shelf.target, resolver=self.resolver)
 
-    def resolution(self) -> Resolution:
-        """Return what the requirements stand for now, with the hashes of all files.
+    def known(self) -> Resolution | None:
+        """Return what the requirements stand for if pip need not be asked: no file in the cache changes by that."""
+        known = None if self.refresh else fresh_resolution(self.requirements, self.shelf)
+        return known or self._pinned()
+
+    def asked(self) -> Resolution:
+        """Ask pip what the requirements stand for now, with the hashes of all files.
 
         Raises ResolveError, in pip's words.
         """
-        known = None if self.refresh else fresh_resolution(self.requirements, self.shelf, resolver=self.resolver)
-        ask = self._ask_uv if self.resolver == "uv" else self._asked
-        return known or self._pinned() or self._completer.complete(ask())
-
-    def _ask_uv(self) -> Resolution:
-        from wheelwarm.uv_resolver import resolve_by_uv
-
-        return resolve_by_uv(
-            self.requirements,
-            self.shelf.target,
-            environ=self.environ,
-            scratch=Path(tempfile.mkdtemp(dir=self.scratch)),
-            now=self.shelf.now,
-            observer=self.observer,
-        )
+        return self._completer.complete(self._asked())
 
     def remember(self, resolution: Resolution, made: float) -> None:
         """Keep a resolution; index pages stored later than `made` may lead pip to something else.

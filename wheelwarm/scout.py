@@ -67,7 +67,8 @@ class Scouted:
 def can_go(requirements: RequirementSet, shelf: Shelf) -> bool:
     """Tell whether pip chooses among links of indexes alone, for a Python whose tags are known."""
     by_name = any(line.requirement and not line.url for line in requirements.lines)
-    return by_name and not shelf.target.elsewhere and bool(shelf.target.tags)
+    known = shelf.target.tags and not shelf.target.elsewhere
+    return bool(by_name and known and index_urls(requirements, shelf.target))
 
 
 class Scout:
@@ -88,7 +89,7 @@ class Scout:
 
     def walk(self) -> Scouted:
         """Go from the requirements to all that they come to; what cannot be fetched ends a way, not the walk."""
-        changed = self._demand(self._roots()) if self._indexes else set()
+        changed = self._demand(self._roots())
         while changed:
             self._read_pages(changed - self._links.keys())
             found = {name: link for name in sorted(changed) if (link := self._best(name)) is not None}

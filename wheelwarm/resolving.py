@@ -136,31 +136,35 @@ class Resolving:
         asked once more, for fresh pages only.
         """
         if self.outrider is None or not can_go(self.requirements, self.shelf):
-            return self._ask_pip(refresh=True)
+            return self._ask_pip(refresh=True, observer=self.observer)
         with Fetcher(self.fetcher.network) as fetcher:
             self.observer.phase("looking ahead")
             scouted = Scout(self.requirements, self.shelf, fetcher, self.outrider(fetcher, Silent())).walk()
             self._note(scouted.done)
-            with self._meanwhile(scouted.files, fetcher, self.outrider):
-                found = self._ask_pip(refresh=False)
+            with self._meanwhile(scouted.files, fetcher, self.outrider) as watcher:
+                found = self._ask_pip(refresh=False, observer=watcher)
         pages = [url for url in found.asked if urls.is_page(url)]
         is_current = all(scouted.is_current(url, self.shelf) for url in pages)
-        return found if is_current else self._ask_pip(refresh=True)
+        return found if is_current else self._ask_pip(refresh=True, observer=self.observer)
 
     @contextmanager
     def _meanwhile(
         self, files: Iterable[Artifact], fetcher: Fetcher, outrider: Callable[[Fetcher, Observer], Filler]
-    ) -> Iterator[None]:
-        """Fetch files while pip resolves; before it does if it is a pip that fetches them itself to resolve."""
+    ) -> Iterator[Observer]:
+        """Fetch files while pip resolves; before it does if it is a pip that fetches them itself to resolve.
+
+        Yields who is to watch pip: nobody while the files' own progress is shown.
+        """
         filler = outrider(fetcher, self.observer)
         filler.seed = self.filler.seed
         wanted = absent(files, self.shelf)
+        self.observer.phase("fetching" if wanted else "resolving")
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
             coming = pool.submit(lambda: list(filler.fill(wanted)))
             try:
                 if self.shelf.target.traits.dry_run_fetches_bodies:
                     coming.result()
-                yield
+                yield Silent() if wanted else self.observer
             except BaseException:
                 fetcher.cancel()
                 raise
@@ -169,14 +173,14 @@ class Resolving:
     def _note(self, results: Iterable[tuple[Artifact, Done]]) -> None:
         self.ahead.update((one.identity, (one, done)) for one, done in results if done.action in STORED)
 
-    def _ask_pip(self, *, refresh: bool) -> Resolution:
+    def _ask_pip(self, *, refresh: bool, observer: Observer) -> Resolution:
         return resolve(
             self.requirements,
             self.shelf.target,
             environ=self.environ,
             scratch=Path(tempfile.mkdtemp(dir=self.scratch)),
             now=self.shelf.now,
-            observer=self.observer,
+            observer=observer,
             refresh=refresh,
         )
 

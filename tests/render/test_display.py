@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from wheelwarm.render.bars import Bars
 from wheelwarm.render.display import Display
-from wheelwarm.render.progress import Bars
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wheelwarm.render.progress import MOST_FILES, Bars, observer
+from wheelwarm.render.bars import MOST_FILES, Bars
+from wheelwarm.render.progress import observer
 
 if TYPE_CHECKING:
     import pytest

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from wheelwarm.render.progress import Bars, File
+    from wheelwarm.render.bars import Bars, File
 
 REFRESHES_PER_SECOND = 8
 NAME_WIDTH = 36

@@ -19,6 +19,7 @@ import wheelwarm
 from tests.functional.test_prefetch import publish
 from tests.helpers.index import Fault
 from tests.helpers.program import Program
+from tests.helpers.uv_world import needs_uv
 from wheelwarm.cli import app
 
 if TYPE_CHECKING:
@@ -118,6 +119,22 @@ def test_the_json_of_prefetch_keeps_its_contract(
         assert keys(artifact["before"]) == keys(artifact["after"]) == {"outcome", "reason"}
     assert keys(answer.data["summary"]) == keys(answer.data["after"]) == COUNTS
     assert answer.err == ""
+
+
+@needs_uv
+def test_the_json_of_prefetch_names_the_resolver(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """Who was to resolve is who did, and the risk is named on standard error."""
+    publish(index, tmp_path / "files")
+    program = Program(modern_pip, index, cache_dir)
+
+    by_uv = program.run("prefetch", "app", "--resolver", "uv", "--json")
+    by_pip = program.run("prefetch", "app", "--json")
+
+    told = [(one.data["resolver"], one.data["resolution"]["source"]) for one in (by_uv, by_pip)]
+    assert told == [("uv", "uv"), ("pip", "pip")]
+    assert "pip may choose otherwise" in by_uv.err
 
 
 def test_the_json_of_check_keeps_its_contract(

@@ -63,15 +63,27 @@ class Resolving:
 
     def known(self) -> Resolution | None:
         """Return what the requirements stand for if pip need not be asked: no file in the cache changes by that."""
-        known = None if self.refresh else fresh_resolution(self.requirements, self.shelf)
+        known = None if self.refresh else fresh_resolution(self.requirements, self.shelf, resolver=self.resolver)
         return known or self._pinned()
 
     def asked(self) -> Resolution:
-        """Ask pip what the requirements stand for now, with the hashes of all files.
+        """Ask pip, or uv, what the requirements stand for now, with the hashes of all files.
 
-        Raises ResolveError, in pip's words.
+        Raises ResolveError, in its words.
         """
-        return self._completer.complete(self._asked())
+        return self._completer.complete(self._ask_uv() if self.resolver == "uv" else self._asked())
+
+    def _ask_uv(self) -> Resolution:
+        from wheelwarm.uv_resolver import resolve_by_uv
+
+        return resolve_by_uv(
+            self.requirements,
+            self.shelf.target,
+            environ=self.environ,
+            scratch=Path(tempfile.mkdtemp(dir=self.scratch)),
+            now=self.shelf.now,
+            observer=self.observer,
+        )
 
     def remember(self, resolution: Resolution, made: float) -> None:
         """Keep a resolution; index pages stored later than `made` may lead pip to something else.

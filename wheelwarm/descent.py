@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
@@ -27,12 +26,16 @@ class _At(TypedDict, total=False):
 
 @dataclass(slots=True)
 class _Folder:
-    """A folder that is stood in; `written` is its modification time before anything here went, in seconds."""
+    """A folder that is stood in, and how the system is told so.
+
+    `may_go` tells whether it is to be removed on leaving it when it is empty, `emptied` whether something went from it.
+    """
 
     name: str
     path: str
     descriptor: int
-    written: float
+    at: _At
+    may_go: bool
     emptied: bool = False
 
 
@@ -119,13 +122,13 @@ class Descent:
             status = (os.stat if follow else os.lstat)(path)
             if not stat.S_ISDIR(status.st_mode):
                 raise NotADirectoryError(path)
-            return _Folder(name, path, -1, status.st_mtime)
+            return _Folder(name, path, -1, {}, not self._is_patient(name) or status.st_mtime < self._before)
         if follow:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         else:
             descriptor = os.open(name, _FOLDER, dir_fd=self._way[-1].descriptor)
-        written = os.fstat(descriptor).st_mtime if self._is_patient(name) else 0.0
-        return _Folder(name, path, descriptor, written)
+        may_go = not self._is_patient(name) or os.fstat(descriptor).st_mtime < self._before
+        return _Folder(name, path, descriptor, {"dir_fd": descriptor}, may_go)
 
     def _climb(self, depth: int) -> None:
         """Leave folders until only `depth` of them, the root included, are on the way."""
@@ -133,13 +136,15 @@ class Descent:
             left = self._way.pop()
             if BY_DESCRIPTOR:
                 os.close(left.descriptor)
-            if left.emptied and len(self._way) > 1 and left.written < self._limit(left):
-                with suppress(OSError):  # not empty, or another process was faster
-                    os.rmdir(self._place(left.name), **self._at())
-                    self._way[-1].emptied = True
+            if left.emptied and left.may_go and len(self._way) > 1:
+                self._remove(left.name)
 
-    def _limit(self, left: _Folder) -> float:
-        return self._before if self._is_patient(left.name) else float("inf")
+    def _remove(self, name: str) -> None:
+        try:
+            os.rmdir(self._place(name), **self._at())
+        except OSError:  # not empty, or another process was faster
+            return
+        self._way[-1].emptied = True
 
     def _is_patient(self, name: str) -> bool:
         section = self._way[1].name if len(self._way) > 1 else name
@@ -153,4 +158,4 @@ class Descent:
         return name if BY_DESCRIPTOR else f"{self._way[-1].path}/{name}"
 
     def _at(self) -> _At:
-        return {"dir_fd": self._way[-1].descriptor} if BY_DESCRIPTOR else {}
+        return self._way[-1].at

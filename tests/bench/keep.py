@@ -1,7 +1,8 @@
 """How long it takes to keep a cache in order.
 
 `wheelwarm verify` against `sha256sum` of the same files; `wheelwarm prune` of two thirds of a cache against `find`
-that deletes the same files, and against `pip cache purge` of a cache that holds no others.
+that deletes the same files and the folders that are empty then, and against `pip cache purge` of a cache that holds no
+others.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _prune(setting: Setting) -> Measured:
     commands = [
         Command(
             name=FIND,
-            argv=["sh", "-c", f"find {sections} -type f -mtime +30 -delete"],
+            argv=["sh", "-c", f"find {sections} -mindepth 1 -mtime +30 -delete"],
             prepare=lambda: _age(_copied(whole, copy)),
         ),
         Command(name=PRUNE, argv=prune, prepare=lambda: _age(_copied(whole, copy))),
@@ -88,6 +89,10 @@ def _age(cache_dir: Path) -> None:
     for path, is_old in _dealt(cache_dir):
         then = now - is_old * _OLD_DAYS * 86_400
         os.utime(path, (then, then))
+    for folder, _, _ in os.walk(cache_dir, topdown=False):
+        # As old as the youngest in it: nothing has been written there since.
+        then = max((entry.stat().st_mtime for entry in os.scandir(folder)), default=now)
+        os.utime(folder, (then, then))
 
 
 def _drop_the_young(cache_dir: Path) -> None:

@@ -155,7 +155,7 @@ def versions(pip: PipEnvironment) -> dict[str, str]:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
     with_uv = _output_of("uv", "--version")
-    return {**found, "uv": with_uv} if with_uv else found
+    return {**found, "uv": with_uv.removeprefix("uv ")} if with_uv else found
 
 
 def table(bench: Bench) -> str:

@@ -324,7 +324,7 @@ def test_a_bundle_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | 
     if content is not None:
         bundle.write_bytes(content)
     with pytest.raises(FetchError) as caught:
-        Fetcher(Network(ca_bundle=str(bundle)))
+        Fetcher(Network(ca_bundle=str(bundle))).fetch(Download(name="x", url="https://localhost/x"), tmp_path / "x")
     assert caught.value.message.startswith(f"The certificate bundle {bundle} cannot be read: ")
     assert "PIP_CERT" in caught.value.hint
 

@@ -26,7 +26,8 @@ def record(shelf: Shelf, resolution: Resolution, rows: Sequence[Row], *, bytes_d
     pages = [urls.page_at(url) for url in resolution.asked if urls.is_page(url)]
     files = [replace(one, name=canonicalize_name(one.name)) for one in (*resolution.artifacts, *resolution.supporting)]
     asked_for = [*(row.artifact for row in rows), *wanted_metadata(resolution), *pages]
-    shelf.ledger.learn_urls([*files, *pages])
+    if resolution.source != "ledger":  # the run that it is remembered from has told of the URLs
+        shelf.ledger.learn_urls([*files, *pages])
     shelf.ledger.note_use(_paths(shelf, asked_for), shelf.now)
     shelf.ledger.record_run(
         Run(

@@ -95,7 +95,7 @@ def test_a_client_certificate_that_cannot_be_used_is_named(tmp_path: Path, conte
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(FetchError) as caught:
-        Fetcher(Network(client_cert=str(path)))
+        Fetcher(Network(client_cert=str(path))).fetch(Download(name="x", url="https://localhost/x"), tmp_path / "x")
     assert caught.value.message.startswith(f"The client certificate {path} cannot be used: ")
     assert "--client-cert" in caught.value.hint
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urljoin
@@ -53,6 +54,7 @@ _STRINGS_AND_NONE: frozenset[type] = frozenset({str, type(None)})
 _Map: TypeAlias = "dict[str, object]"
 
 
+@lru_cache(maxsize=4096)
 def normalise(url: str) -> str:
     """Return the URL that pip asks CacheControl for: without credentials and fragment, encoded as `requests` does.
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from wheelwarm.fetcher.batch import Batch
-from wheelwarm.fetcher.connections import Connections
-from wheelwarm.fetcher.transfer import Download, Fetched, Piece
+from wheelwarm.fetcher.files import Download, Fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from wheelwarm.errors import FetchError
+    from wheelwarm.fetcher.connections import Connections
     from wheelwarm.network import Network
 
 __all__ = ["Download", "Fetched", "Fetcher"]
@@ -34,21 +33,38 @@ class _Told:
 
 
 class Fetcher:
-    """A pool of connections for one run; use it as a context manager."""
+    """A pool of connections for one run; use it as a context manager.
+
+    The HTTP client and the authorities to trust are loaded for the first file: most runs have nothing to fetch.
+    """
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._connections = Connections(network)
+        self._made: Connections | None = None
+        self._cancelled = False
 
     def __enter__(self) -> Fetcher:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._connections.close()
+        if self._made is not None:
+            self._made.close()
 
     def cancel(self) -> None:
         """End every transfer now, for good; the threads notice at once."""
-        self._connections.cancel()
+        self._cancelled = True
+        if self._made is not None:
+            self._made.cancel()
+
+    @property
+    def _connections(self) -> Connections:
+        from wheelwarm.fetcher.connections import Connections
+
+        if self._made is None:
+            self._made = Connections(self.network)
+            if self._cancelled:
+                self._made.cancel()
+        return self._made
 
     def fetch_all(
         self,
@@ -80,6 +96,8 @@ class Fetcher:
 
         `then` has the body to itself. What else than a FetchError it raises ends everything.
         """
+        from wheelwarm.fetcher.batch import Batch
+
         watcher = _Told(on_begin, on_bytes)
         yield from Batch(self._connections, watcher, new_body=new_body, then=then).results(downloads)
 
@@ -95,6 +113,8 @@ class Fetcher:
 
         Raises FetchError, and CacheError when the disk is full; `body` is gone then.
         """
+        from wheelwarm.fetcher.transfer import Piece
+
         piece = Piece(self._connections, download, body, _Told(on_begin, on_bytes))
         try:
             piece.fetch()

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelwarm.fetcher.connections import Connections
-    from wheelwarm.fetcher.transfer import Download, Fetched, Watcher
+    from wheelwarm.fetcher.files import Download, Fetched
+    from wheelwarm.fetcher.transfer import Watcher
 
     Task = Callable[[], Fetched | None]
 

@@ -50,7 +50,7 @@ class Connections:
         # What `--trusted-host` allows was asked for; pip says nothing about it either.
         disable_warnings(InsecureRequestWarning)
         self._verifying = ssl_context(network.ca_bundle)
-        self._trusting = ssl.create_default_context()
+        self._trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._trusting.check_hostname = False
         self._trusting.verify_mode = ssl.CERT_NONE
         if network.client_cert:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelwarm.fetcher.connections import Connections
-    from wheelwarm.fetcher.transfer import Download, Fetched, Watcher
+    from wheelwarm.fetcher.files import Download, Fetched
+    from wheelwarm.fetcher.transfer import Watcher
 
 PART = 4 * 2**20
 MOST_PARTS = 64

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
@@ -26,6 +26,7 @@ from wheelwarm.fetcher.answers import (
     part_of,
     strong_validator,
 )
+from wheelwarm.fetcher.files import Fetched
 from wheelwarm.redaction import redact
 
 if TYPE_CHECKING:
@@ -35,45 +36,12 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
     from wheelwarm.fetcher.connections import Connections
+    from wheelwarm.fetcher.files import Download
 
 CHUNK = 256 * 1024
 PASSING_ERRORS = (NewConnectionError, ProtocolError, TransferTimeoutError)
 BACKOFF_SECONDS = 0.25
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
-    """One file to fetch: `headers` are those of pip's request, `algorithm` one more hash to compute beside sha256.
-
-    With `size` (bytes) and `digest` (hex, by that algorithm) as the index states them, a large file may come in parts.
-    """
-
-    name: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    algorithm: str = "sha256"
-    size: int | None = None
-    digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """What came: the final response's status and headers, the body's path, digests by algorithm, size in bytes.
-
-    `url` is where redirects led, `redirected` tells that there were any. A 304 has an empty body. A file that came in
-    parts is described as the 200 that it would have been.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    path: Path
-    digests: Mapping[str, str]
-    size: int
-    url: str
-    redirected: bool = False
-    version: int = 11
-    reason: str = "OK"
 
 
 class Watcher(Protocol):

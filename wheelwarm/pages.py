@@ -99,7 +99,10 @@ class Pages:
             found = self._shelf.http.lookup(url, headers, now=self._shelf.now)
             if found.stored is None or not self._read_cached(url):
                 return False
-            return self._shelf.http.refresh(url, freshness.revalidated(found.stored, fetched.headers, headers))
+            renewed = freshness.revalidated(found.stored, fetched.headers, headers)
+            if self._would_keep(replace(fetched, status=200, headers=renewed.headers), headers):
+                self._shelf.http.refresh(url, renewed)
+            return True
         understood = self._parse(url, fetched.path.read_bytes(), fetched.headers, base=fetched.url)
         if understood and self._would_keep(fetched, headers):
             response = StoredResponse(

@@ -140,9 +140,9 @@ def index_urls(requirements: RequirementSet, target: Target) -> tuple[str, ...]:
 
 
 def page_url(index: str, line: RequirementLine) -> str:
-    """Return where an index has a project's page (PEP 503)."""
+    """Return where an index has a project's page (PEP 503), without the credentials of the index's URL."""
     name = line.pin[0] if line.pin else ""
-    return f"{index.rstrip('/')}/{name}/"
+    return f"{urls.without_credentials(index).rstrip('/')}/{name}/"
 
 
 def pinned_artifact(line: RequirementLine, pages: Pages, choice: Choice) -> Artifact | None:

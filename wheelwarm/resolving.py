@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wheelwarm.lookup import Shelf
     from wheelwarm.model import Artifact, Observer, Resolution
     from wheelwarm.requirements import RequirementSet
+    from wheelwarm.scout import Scouted
 
 STORED = (Action.DOWNLOADED, Action.SEEDED, Action.REVALIDATED, Action.SHARED)
 
@@ -153,7 +154,7 @@ class Resolving:
             self.observer.phase("looking ahead")
             scouted = Scout(self.requirements, self.shelf, fetcher, self.outrider(fetcher, Silent())).walk()
             self._note(scouted.done)
-            with self._meanwhile(scouted.files, fetcher, self.outrider) as watcher:
+            with self._meanwhile(scouted, fetcher, self.outrider) as watcher:
                 found = self._ask_pip(refresh=False, observer=watcher)
         pages = [url for url in found.asked if urls.is_page(url)]
         is_current = all(scouted.is_current(url, self.shelf) for url in pages)
@@ -161,15 +162,15 @@ class Resolving:
 
     @contextmanager
     def _meanwhile(
-        self, files: Iterable[Artifact], fetcher: Fetcher, outrider: Callable[[Fetcher, Observer], Filler]
+        self, scouted: Scouted, fetcher: Fetcher, outrider: Callable[[Fetcher, Observer], Filler]
     ) -> Iterator[Observer]:
         """Fetch files while pip resolves; before it does if it is a pip that fetches them itself to resolve.
 
         Yields who is to watch pip: nobody while the files' own progress is shown.
         """
         filler = outrider(fetcher, self.observer)
-        filler.seed = self.filler.seed
-        wanted = absent(files, self.shelf)
+        filler.seed = filler.seed.knowing(scouted.pages)
+        wanted = absent(scouted.files, self.shelf)
         self.observer.phase("fetching" if wanted else "resolving")
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
             coming = pool.submit(lambda: list(filler.fill(wanted)))

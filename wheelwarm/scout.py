@@ -79,7 +79,7 @@ class Scout:
         self._shelf = shelf
         self._fetcher = fetcher
         self._filler = filler
-        self._indexes = index_urls(requirements, shelf.target)
+        self._indexes = [urls.without_credentials(url) for url in index_urls(requirements, shelf.target)]
         self._choice = Choice(requirements.options, (), shelf.target)
         self._demands: dict[str, Demand] = {}
         self._links: dict[str, list[Link]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -204,3 +205,39 @@ def test_what_cannot_be_resolved_leaves_no_halves(
     assert answer.code == 3
     assert "lib" in answer.err
     assert not [path for path in (cache_dir / "http-v2").iterdir() if path.is_file()]
+
+
+def test_a_host_that_may_not_be_seeded_from(
+    modern_pip: PipEnvironment, tmp_path: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a configuration says of an index's host holds for files that are fetched ahead of pip too."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wheelwarm.toml").write_text('[seed-hosts]\nlocalhost = "never"\n')
+    with serve_index(profile=NONE) as index:
+        publish(index, tmp_path / "files", CLOSURE)
+
+        answer = Program(modern_pip, index, cache_dir).run("prefetch", "app", "--json")
+
+        assert set(answer.actions().values()) == {"skipped"}
+        assert answer.code == 1
+
+
+@pytest.mark.parametrize("words", [["app"], ["-r", "pins.txt"]])
+def test_credentials_of_an_index_stay_out_of_the_cache(
+    modern_pip: PipEnvironment, tmp_path: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """Pages and files behind a password come in parallel, and no file keeps a word of it."""
+    monkeypatch.chdir(tmp_path)
+    with serve_index(auth=("user", "hunter2")) as index:
+        publish(index, tmp_path / "files", {"app-1.0": []})
+        digest = hashlib.sha256((tmp_path / "files" / "app-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+        (tmp_path / "pins.txt").write_text(f"app==1.0 --hash=sha256:{digest}\n")
+
+        answer = Program(modern_pip, index, cache_dir).run(
+            "prefetch", *words, "--index-url", index.credentialed_url, "--json"
+        )
+
+        assert answer.code == 0, answer.err
+        assert {row["lane"] for row in answer.data["artifacts"]} == {"parallel"}
+        assert "hunter2" not in answer.out + answer.err
+        assert not [path for path in cache_dir.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]

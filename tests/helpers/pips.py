@@ -53,6 +53,11 @@ _FOREIGN_NAMES = frozenset(
         "PYTHONWARNINGS",
     }
 )
+# tox and others say more where they take themselves to run in CI; what a user sees at home is what our pages show.
+_CI_NAMES = frozenset(
+    {"BUILDKITE", "BUILD_ID", "CI", "CIRCLECI", "CIRRUS_CI", "CODEBUILD_BUILD_ID", "GITHUB_ACTIONS", "GITLAB_CI"}
+    | {"HEROKU_TEST_RUN_ID", "TEAMCITY_VERSION", "TF_BUILD", "TRAVIS"}
+)
 _TIMEOUT = 300.0
 
 
@@ -195,7 +200,8 @@ def _download_pip(version: str, folder: str) -> None:
 
 def _is_foreign(name: str) -> bool:
     upper = name.upper()
-    return upper in _FOREIGN_NAMES or upper.startswith(("PIP_", "WHEELWARM_", "UV_")) or upper.endswith("_PROXY")
+    foreign = upper.startswith(("PIP_", "WHEELWARM_", "UV_")) or upper.endswith("_PROXY")
+    return foreign or upper in _FOREIGN_NAMES | _CI_NAMES
 
 
 def _raise_for_failure(process: subprocess.CompletedProcess[str]) -> None:

@@ -18,8 +18,8 @@ from tests.bench.synthetic import Recipe, cache_of
 from tests.bench.wheelset import USUAL, wheels_of
 from tests.helpers.pips import fetch_pip, pip_store
 from wheelwarm.cache.http import HttpCache
+from wheelwarm.holdings.reclaim import Reader
 from wheelwarm.model import Kind, Layout, Silent
-from wheelwarm.reclaim import Reader
 from wheelwarm.stats import stats
 
 if TYPE_CHECKING:

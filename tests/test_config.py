@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wheelwarm.config import Config, Inputs, TargetChoice, load
-from wheelwarm.elsewhere import Elsewhere
 from wheelwarm.errors import InputError
+from wheelwarm.targets.elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,12 +12,12 @@ from tests.helpers.artifacts import make_wheel
 from tests.helpers.stocks import FILES, Stock
 from wheelwarm.cache.format import entry_path
 from wheelwarm.cache.inventory import Section
-from wheelwarm.ledger import Ledger
+from wheelwarm.holdings.reclaim import Cause, Reader
+from wheelwarm.holdings.selection import Pattern, Sort
+from wheelwarm.holdings.tallies import DAY, Span
+from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Kind, Layout, Silent
-from wheelwarm.reclaim import Cause, Reader
-from wheelwarm.selection import Pattern, Sort
 from wheelwarm.stats import Duplicates, StatsReport, _digest, listing, stats
-from wheelwarm.tallies import DAY, Span
 
 if TYPE_CHECKING:
     from pathlib import Path

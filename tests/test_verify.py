@@ -13,12 +13,12 @@ import pytest
 
 from tests.helpers.artifacts import make_wheel, metadata_of
 from tests.helpers.stocks import FILES, PYPI, Stock
-from tests.test_removal import contents
+from tests.removal.test_removal import contents
 from wheelwarm import verify as operation
 from wheelwarm.cache.freshness import SEED_MARKER
 from wheelwarm.cache.integrity import Damage
 from wheelwarm.errors import CacheError
-from wheelwarm.ledger import Ledger
+from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Artifact, Kind, Layout, Silent
 from wheelwarm.verify import VerifyReport, fix, verify
 

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelwarm import wire
-from wheelwarm.knowledge import known_resolution
-from wheelwarm.ledger import Ledger
-from wheelwarm.left_out import left_out
-from wheelwarm.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
+from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Kind, Resolution, Row, Summary
-from wheelwarm.resolver import input_digest
+from wheelwarm.resolution.knowledge import known_resolution
+from wheelwarm.resolution.left_out import left_out
+from wheelwarm.resolution.resolver import input_digest
+from wheelwarm.shelf.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
+from wheelwarm.targets import wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.model import Observer
-    from wheelwarm.offline import Offline
-    from wheelwarm.requirements import RequirementSet
-    from wheelwarm.target import Target
+    from wheelwarm.offline.offline import Offline
+    from wheelwarm.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def check(
 
 
 def _readiness(requirements: RequirementSet, resolution: Resolution, shelf: Shelf) -> Offline:
-    from wheelwarm.readiness import readiness
+    from wheelwarm.offline.readiness import readiness
 
     return readiness(requirements, resolution, shelf)
 
@@ -92,10 +92,10 @@ def _asked(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str
     """Let pip resolve now, and keep what it said."""
     import tempfile
 
-    from wheelwarm.completion import Completer
     from wheelwarm.fetcher import Fetcher
-    from wheelwarm.network import network_of
-    from wheelwarm.resolver import resolve
+    from wheelwarm.resolution.completion import Completer
+    from wheelwarm.resolution.resolver import resolve
+    from wheelwarm.targets.network import network_of
 
     target = shelf.target
     digest = input_digest(requirements, target)

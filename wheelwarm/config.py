@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wheelwarm.elsewhere import Elsewhere
 from wheelwarm.errors import InputError
+from wheelwarm.targets.elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

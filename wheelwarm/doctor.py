@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelwarm import examination
-from wheelwarm.diagnosis import Examination, Finding, Severity, findings
+from wheelwarm.health import examination
+from wheelwarm.health.diagnosis import Examination, Finding, Severity, findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wheelwarm.diagnosis import Folder
+    from wheelwarm.health.diagnosis import Folder
     from wheelwarm.model import Observer
 
 

@@ -6,27 +6,28 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wheelwarm import urls, wire
+from wheelwarm import urls
 from wheelwarm.cache.entries import Entry
 from wheelwarm.errors import FormatError, InputError
-from wheelwarm.index_options import IndexOptions
-from wheelwarm.knowledge import known_resolution
-from wheelwarm.ledger import Ledger
+from wheelwarm.inputs.index_options import IndexOptions
+from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.local_files import path_of
-from wheelwarm.lookup import Shelf, trusted_hosts_of
 from wheelwarm.model import LOCAL, Artifact, Kind, Reason
-from wheelwarm.pins import allowed_hashes, allows_format
-from wheelwarm.wheelhouse import LinkMode, Placed, Wheelhouse
-from wheelwarm.wheelhouse_index import write_pages
+from wheelwarm.resolution.knowledge import known_resolution
+from wheelwarm.resolution.pins import allowed_hashes, allows_format
+from wheelwarm.shelf.lookup import Shelf, trusted_hosts_of
+from wheelwarm.targets import wire
+from wheelwarm.wheelhouse.wheelhouse import LinkMode, Placed, Wheelhouse
+from wheelwarm.wheelhouse.wheelhouse_index import write_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from wheelwarm.errors import WheelwarmError
+    from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.model import Observer, Resolution
-    from wheelwarm.requirements import RequirementSet
-    from wheelwarm.target import Target
+    from wheelwarm.targets.target import Target
 
 _OK = 200
 

@@ -10,8 +10,8 @@ from wheelwarm.errors import InputError, WheelwarmError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from wheelwarm.elsewhere import Elsewhere
-    from wheelwarm.target import Target
+    from wheelwarm.targets.elsewhere import Elsewhere
+    from wheelwarm.targets.target import Target
 
 R = TypeVar("R")
 

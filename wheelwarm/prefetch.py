@@ -12,28 +12,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelwarm import wire
-from wheelwarm.company import Company
 from wheelwarm.fetcher import Fetcher
-from wheelwarm.filling import EXPECTED_ACTION, Done, Filler, Step, step_for
-from wheelwarm.ledger import Ledger
-from wheelwarm.left_out import left_out
-from wheelwarm.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
+from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Action, Artifact, Kind, Lane, Reason, Resolution, Row, Summary, Verdict
-from wheelwarm.network import LANE_JOBS, network_of
-from wheelwarm.pip_lane import PipLane
-from wheelwarm.recording import record
-from wheelwarm.resolver import spool
-from wheelwarm.resolving import Resolving
-from wheelwarm.seeding import SeedPolicy
-from wheelwarm.snapshot import Snapshot
+from wheelwarm.resolution.left_out import left_out
+from wheelwarm.resolution.resolver import spool
+from wheelwarm.shelf.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
+from wheelwarm.targets import wire
+from wheelwarm.targets.network import LANE_JOBS, network_of
+from wheelwarm.warming.company import Company
+from wheelwarm.warming.filling import EXPECTED_ACTION, Done, Filler, Step, step_for
+from wheelwarm.warming.pip_lane import PipLane
+from wheelwarm.warming.recording import record
+from wheelwarm.warming.resolving import Resolving
+from wheelwarm.warming.seeding import SeedPolicy
+from wheelwarm.warming.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
+    from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.model import Observer
-    from wheelwarm.requirements import RequirementSet
-    from wheelwarm.target import Target
+    from wheelwarm.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def prefetch(
     """
     started = time.monotonic()
     if options.lock is not None:
-        from wheelwarm import locking
+        from wheelwarm.inputs import locking
 
         locking.check(options.lock)
     trusted_hosts = trusted_hosts_of(requirements, target)
@@ -240,7 +240,7 @@ class _Run:
             self._write_lock(self.options.lock, self.resolution)
 
     def _write_lock(self, path: Path, resolution: Resolution) -> None:
-        from wheelwarm import locking
+        from wheelwarm.inputs import locking
 
         locking.write(path, [self.shelf.hashed(one) for one in resolution.artifacts])
         self.lock = path

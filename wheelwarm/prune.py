@@ -7,25 +7,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelwarm import removal, retention
-from wheelwarm.bystanders import Bystanders
 from wheelwarm.errors import CacheError
-from wheelwarm.naming import glance, look, opened
-from wheelwarm.reclaim import Reader
-from wheelwarm.selection import choose
+from wheelwarm.holdings import retention
+from wheelwarm.holdings.naming import glance, look, opened
+from wheelwarm.holdings.reclaim import Reader
+from wheelwarm.holdings.selection import choose
+from wheelwarm.removal import removal
+from wheelwarm.removal.bystanders import Bystanders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from wheelwarm.cache.inventory import Item
-    from wheelwarm.ledger import Ledger
+    from wheelwarm.holdings.naming import Holding, Holdings
+    from wheelwarm.holdings.retention import Pick, Policy, Why
+    from wheelwarm.holdings.selection import Pattern
+    from wheelwarm.inputs.requirements import RequirementSet
+    from wheelwarm.ledger.ledger import Ledger
     from wheelwarm.model import Observer
-    from wheelwarm.naming import Holding, Holdings
-    from wheelwarm.removal import Plan, Removal
-    from wheelwarm.requirements import RequirementSet
-    from wheelwarm.retention import Pick, Policy, Why
-    from wheelwarm.selection import Pattern
-    from wheelwarm.target import Target
+    from wheelwarm.removal.removal import Plan, Removal
+    from wheelwarm.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,8 @@ def remove(selected: Selected) -> Removal:
 
 def _needed(request: Request, target: Target, ledger: Ledger, now: float) -> Iterator[str]:
     # What requirements mean takes many modules: most prunes keep no input.
-    from wheelwarm.lookup import Shelf, trusted_hosts_of
-    from wheelwarm.needs import needed_paths
+    from wheelwarm.resolution.needs import needed_paths
+    from wheelwarm.shelf.lookup import Shelf, trusted_hosts_of
 
     if target.cache_dir != ledger.cache_dir:
         raise CacheError(

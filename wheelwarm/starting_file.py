@@ -15,7 +15,7 @@ import tomli_w
 from wheelwarm import outfile
 from wheelwarm.config import FILE_NAME, PROJECT_FILE
 from wheelwarm.errors import InputError
-from wheelwarm.offers import OFFERS
+from wheelwarm.inputs.offers import OFFERS
 
 if TYPE_CHECKING:
     from pathlib import Path

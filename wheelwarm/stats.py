@@ -6,26 +6,26 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wheelwarm import reclaim
 from wheelwarm.cache import entries
 from wheelwarm.cache.contents import key_of
 from wheelwarm.cache.entries import Entry
 from wheelwarm.cache.inventory import Form, Section
+from wheelwarm.holdings import reclaim
+from wheelwarm.holdings.naming import Holdings, look, opened
+from wheelwarm.holdings.reclaim import Cause
+from wheelwarm.holdings.selection import Pattern, Sort, choose
+from wheelwarm.holdings.tallies import ProjectTally, Span, Tally, cells, grouped, margin, projects
 from wheelwarm.model import Kind, Layout
-from wheelwarm.naming import Holdings, look, opened
-from wheelwarm.reclaim import Cause
-from wheelwarm.selection import Pattern, Sort, choose
-from wheelwarm.tallies import ProjectTally, Span, Tally, cells, grouped, margin, projects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from wheelwarm.cache.inventory import Item
-    from wheelwarm.ledger import Ledger
+    from wheelwarm.holdings.naming import Holding
+    from wheelwarm.holdings.reclaim import Reader
+    from wheelwarm.ledger.ledger import Ledger
     from wheelwarm.model import Observer, Run
-    from wheelwarm.naming import Holding
-    from wheelwarm.reclaim import Reader
 
 _ARTIFACTS = (Kind.WHEEL, Kind.BUILT_WHEEL, Kind.SDIST)
 _EXPECTED = (Form.SELFCHECK, Form.OWN)

@@ -13,23 +13,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelwarm import removal
 from wheelwarm.cache.inventory import Form
+from wheelwarm.holdings.naming import look, opened
+from wheelwarm.holdings.reclaim import GRACE_SECONDS
 from wheelwarm.model import Problem, Sound
-from wheelwarm.naming import look, opened
-from wheelwarm.reclaim import GRACE_SECONDS
-from wheelwarm.removal import Removal
-from wheelwarm.soundness import EXAMINED, Finding, examine, is_unchanged, remembered_of
+from wheelwarm.removal import removal
+from wheelwarm.removal.removal import Removal
+from wheelwarm.shelf.soundness import EXAMINED, Finding, examine, is_unchanged, remembered_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from wheelwarm.cache.integrity import Damage
     from wheelwarm.cache.inventory import Item
-    from wheelwarm.ledger import Ledger
+    from wheelwarm.holdings.naming import Holding
+    from wheelwarm.ledger.ledger import Ledger
     from wheelwarm.model import Observer
-    from wheelwarm.naming import Holding
-    from wheelwarm.removal import Plan
+    from wheelwarm.removal.removal import Plan
 
 SETTLE_SECONDS = 60.0
 """How old half an entry has to be: pip writes one file after the other, within milliseconds but not at once."""

@@ -19,7 +19,7 @@ from tests.bench.harness import Bench, Command, Goal, Measured, measure
 from tests.bench.synthetic import cache_of
 from tests.helpers.artifacts import make_wheel
 from tests.helpers.stocks import Stock
-from wheelwarm.ledger import FOLDER
+from wheelwarm.ledger.ledger import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.harness import Bench, Command, Goal, Measured, measure
 from tests.bench.synthetic import cache_of
-from wheelwarm.ledger import FOLDER
+from wheelwarm.ledger.ledger import FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path

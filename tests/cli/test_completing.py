@@ -13,8 +13,8 @@ import pytest
 
 from tests.helpers.stocks import Stock
 from wheelwarm.cli.completing import likely_caches
-from wheelwarm.ledger import FILE, FOLDER
-from wheelwarm.ledger_names import names, versions
+from wheelwarm.ledger.ledger import FILE, FOLDER
+from wheelwarm.ledger.names import names, versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from tests.helpers.artifacts import make_wheel
 from tests.helpers.index import NONE, serve_index
 from tests.helpers.pips import pip_environment
 from tests.helpers.program import Answer, Program
-from wheelwarm.diagnosis import Examination, Folder, Pip, Server, Severity, Use, findings
+from wheelwarm.health.diagnosis import Examination, Folder, Pip, Server, Severity, Use, findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

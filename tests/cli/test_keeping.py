@@ -11,7 +11,7 @@ import pytest
 from tests.cache.test_inventory import write
 from tests.cli.test_looking import MORE, ROW, files, in_terminal, run, stock
 from tests.helpers.stocks import Stock
-from wheelwarm.retention import Why
+from wheelwarm.holdings.retention import Why
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from tests.helpers.artifacts import make_wheel
 from tests.helpers.program import Answer, Program
 from tests.helpers.stocks import FILES, Stock
 from wheelwarm.cli import app
-from wheelwarm.ledger import Ledger
+from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Kind, Layout, Run, Summary
 
 if TYPE_CHECKING:

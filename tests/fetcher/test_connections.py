@@ -11,7 +11,7 @@ from tests.helpers.index import Index, failure, redirect, serve_index
 from tests.helpers.proxies import serve_proxy
 from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import Download, Fetched, Fetcher
-from wheelwarm.network import Network
+from wheelwarm.targets.network import Network
 
 if TYPE_CHECKING:
     from pathlib import Path

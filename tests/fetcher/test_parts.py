@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.helpers.index import PYPI, Fault, Index, failure
 from wheelwarm.fetcher import Download, Fetched, Fetcher
 from wheelwarm.fetcher.parts import MOST_PARTS, PART, ends_of
-from wheelwarm.network import Network
+from wheelwarm.targets.network import Network
 
 if TYPE_CHECKING:
     from pathlib import Path

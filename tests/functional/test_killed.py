@@ -29,8 +29,8 @@ from wheelwarm.cache import entries
 from wheelwarm.cache.contents import key_of
 from wheelwarm.cache.format import key
 from wheelwarm.cache.inventory import Form, take
+from wheelwarm.holdings.reclaim import HALVES
 from wheelwarm.model import Layout
-from wheelwarm.reclaim import HALVES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -12,9 +12,9 @@ from tests.helpers.artifacts import make_sdist, make_wheel
 from tests.helpers.index import serve_index
 from tests.helpers.index_pages import HTML, JSON_V1
 from wheelwarm.cache.inventory import Form
-from wheelwarm.ledger import Ledger
+from wheelwarm.holdings.naming import look
+from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Kind, Silent, Source
-from wheelwarm.naming import look
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.conftest import PipOf
     from tests.helpers.index import Index
     from tests.helpers.pips import PipEnvironment
-    from wheelwarm.naming import Holding
+    from wheelwarm.holdings.naming import Holding
 
 OFTEN = ("23.2.1", "26.3")
 SELDOM = ("22.2", "22.3.1", "23.3.2", "24.3.1", "25.0.1", "25.2", "25.3", "26.0.1", "26.1.2", "26.2.1")

@@ -15,7 +15,7 @@ from wheelwarm.cache import freshness
 from wheelwarm.cache.format import key, vary
 from wheelwarm.cache.http import HttpCache
 from wheelwarm.model import HIT, StoredResponse
-from wheelwarm.pip_traits import traits
+from wheelwarm.targets.pip_traits import traits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,14 +9,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from wheelwarm.fetcher import Fetcher
-from wheelwarm.filling import Filler
-from wheelwarm.ledger import Ledger
-from wheelwarm.lookup import Shelf
+from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Silent
-from wheelwarm.network import Network
-from wheelwarm.pip_lane import PipLane
-from wheelwarm.probing import probe
-from wheelwarm.seeding import Seed, SeedPolicy
+from wheelwarm.shelf.lookup import Shelf
+from wheelwarm.targets.network import Network
+from wheelwarm.targets.probing import probe
+from wheelwarm.warming.filling import Filler
+from wheelwarm.warming.pip_lane import PipLane
+from wheelwarm.warming.seeding import Seed, SeedPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.helpers.index import Index
     from tests.helpers.pips import PipEnvironment
-    from wheelwarm.target import Target
+    from wheelwarm.targets.target import Target
 
 
 def target_of(pip: PipEnvironment, cache_dir: Path, **settings: str) -> Target:

@@ -12,9 +12,9 @@ from tests.helpers.artifacts import make_sdist, make_wheel, metadata_of
 from wheelwarm.cache import wheels
 from wheelwarm.cache.format import entry_path, key
 from wheelwarm.cache.http import HttpCache
-from wheelwarm.ledger import Ledger
+from wheelwarm.holdings.naming import Holding, Holdings, look
+from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Layout, Silent, StoredResponse
-from wheelwarm.naming import Holding, Holdings, look
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

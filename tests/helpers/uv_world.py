@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.helpers.artifacts import make_sdist, make_wheel
-from wheelwarm.elsewhere import Elsewhere
+from wheelwarm.inputs.requirements import read
 from wheelwarm.model import Silent
 from wheelwarm.parts import located
-from wheelwarm.probing import probe
-from wheelwarm.requirements import read
-from wheelwarm.resolver import resolve
-from wheelwarm.uv_resolver import resolve_by_uv
+from wheelwarm.resolution.resolver import resolve
+from wheelwarm.resolution.uv_resolver import resolve_by_uv
+from wheelwarm.targets.elsewhere import Elsewhere
+from wheelwarm.targets.probing import probe
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index

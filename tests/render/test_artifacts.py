@@ -11,7 +11,7 @@ from wheelwarm.model import HIT, Action, Artifact, Kind, Outcome, Reason, Row, S
 from wheelwarm.prefetch import PrefetchReport
 from wheelwarm.render import count_text
 from wheelwarm.render.artifacts import prefetch_table, print_failures, summary_text
-from wheelwarm.target import Target
+from wheelwarm.targets.target import Target
 
 MISS = Verdict(Outcome.MISS, Reason.ABSENT)
 LONG = "charset_normalizer-3.5.2-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"

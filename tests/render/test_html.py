@@ -16,9 +16,9 @@ from hypothesis.strategies import text
 
 from tests.helpers.stocks import Stock
 from wheelwarm.errors import InputError
-from wheelwarm.ledger import Ledger
+from wheelwarm.holdings.reclaim import Reader
+from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Run, Silent, Summary
-from wheelwarm.reclaim import Reader
 from wheelwarm.render.html import page, script, write_page
 from wheelwarm.stats import StatsReport, stats
 

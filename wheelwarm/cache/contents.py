@@ -11,7 +11,7 @@ from wheelwarm.cache import entries, freshness, wheels
 from wheelwarm.cache.identify import OTHER, identify
 from wheelwarm.cache.inventory import BODY_SUFFIX, Form, Section
 from wheelwarm.errors import FormatError
-from wheelwarm.index_page import MEDIA_TYPES
+from wheelwarm.indexes.index_page import MEDIA_TYPES
 from wheelwarm.model import Contents, Kind, Problem, Source
 from wheelwarm.redaction import redact
 

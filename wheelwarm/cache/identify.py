@@ -19,7 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from wheelwarm.cache.archive import Inflated, Window, read_zip_member, tar_members, tar_name, zip_members
 from wheelwarm.errors import FormatError
-from wheelwarm.index_page import HTML, JSON, content_type_of, title_name
+from wheelwarm.indexes.index_page import HTML, JSON, content_type_of, title_name
 from wheelwarm.model import Kind
 
 if TYPE_CHECKING:

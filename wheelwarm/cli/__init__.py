@@ -20,7 +20,7 @@ from wheelwarm.cli import doctoring, exporting, keeping, looking, starting, veri
 from wheelwarm.cli.configuring import Command
 from wheelwarm.cli.examples import epilog
 from wheelwarm.cli.helping import Group
-from wheelwarm.surroundings import leave_hook
+from wheelwarm.targets.surroundings import leave_hook
 
 if TYPE_CHECKING:
     from types import FrameType

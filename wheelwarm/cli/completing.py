@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def complete_pattern(ctx: typer.Context, incomplete: str) -> list[str]:
     """Suggest the projects in the cache whose name begins so; behind `==`, a project's versions there."""
-    from wheelwarm.ledger_names import names, versions
+    from wheelwarm.ledger.names import names, versions
 
     asked = ctx.params.get("cache_dir")
     places = [Path(asked).expanduser()] if asked else list(likely_caches(os.environ))

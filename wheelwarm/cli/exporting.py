@@ -58,7 +58,7 @@ def export(
         from wheelwarm.parts import for_each
         from wheelwarm.render import export as page
         from wheelwarm.render.progress import observer
-        from wheelwarm.wheelhouse import LinkMode
+        from wheelwarm.wheelhouse.wheelhouse import LinkMode
 
         if link_mode not in list(LinkMode):
             raise typer.BadParameter(f"{link_mode!r} is none of {', '.join(LinkMode)}", param_hint="--link-mode")

@@ -15,9 +15,9 @@ from wheelwarm.cli.whole_cache import Pythons, targets_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from wheelwarm.holdings.retention import Policy
     from wheelwarm.prune import Pruning
-    from wheelwarm.retention import Policy
-    from wheelwarm.target import Target
+    from wheelwarm.targets.target import Target
 
 _T = TypeVar("_T")
 
@@ -97,7 +97,7 @@ def prune(
     with answering("prune", as_json=as_json):
         from wheelwarm.prune import Request, survey
         from wheelwarm.prune import remove as operate
-        from wheelwarm.removal import Removal
+        from wheelwarm.removal.removal import Removal
         from wheelwarm.render import print_json, print_warnings, pruning
         from wheelwarm.render.progress import observer
 
@@ -125,7 +125,7 @@ def prune(
 
 def _policy(older_than: str | None, max_size: str | None, keep: Sequence[str] | None, **flags: bool) -> Policy:
     from wheelwarm.amounts import bytes_of, seconds_of
-    from wheelwarm.retention import Policy
+    from wheelwarm.holdings.retention import Policy
 
     policy = Policy(
         older_than=_read(seconds_of, older_than, "--older-than"),

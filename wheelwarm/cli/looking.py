@@ -16,8 +16,8 @@ from wheelwarm.cli.whole_cache import Python, cache_of
 from wheelwarm.model import Kind
 
 if TYPE_CHECKING:
+    from wheelwarm.holdings.selection import Pattern
     from wheelwarm.prune import Selected
-    from wheelwarm.selection import Pattern
     from wheelwarm.stats import StatsReport
 
 Kinds = Annotated[
@@ -117,9 +117,9 @@ def list_(
     """
     form = Format.JSON if as_json else form
     with answering("list", as_json=form is Format.JSON):
+        from wheelwarm.holdings.selection import Sort
         from wheelwarm.render import cache, print_json, print_warnings
         from wheelwarm.render.progress import observer
-        from wheelwarm.selection import Sort
         from wheelwarm.stats import listing
 
         wanted = _pattern(pattern) if pattern is not None else None
@@ -159,7 +159,7 @@ def remove(
     with answering("remove", as_json=as_json):
         from wheelwarm.prune import remove as operate
         from wheelwarm.prune import select
-        from wheelwarm.removal import Removal
+        from wheelwarm.removal.removal import Removal
         from wheelwarm.render import cache, print_json, print_warnings
         from wheelwarm.render.progress import observer
 
@@ -199,7 +199,7 @@ def _agrees(selected: Selected) -> bool:
 
 def _pattern(text: str) -> Pattern:
     from wheelwarm.errors import InputError
-    from wheelwarm.selection import Pattern
+    from wheelwarm.holdings.selection import Pattern
 
     try:
         return Pattern(text)

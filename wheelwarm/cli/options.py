@@ -21,7 +21,7 @@ from wheelwarm.errors import UsageError
 
 if TYPE_CHECKING:
     from wheelwarm.config import Inputs
-    from wheelwarm.requirements import RequirementSet
+    from wheelwarm.inputs.requirements import RequirementSet
 
 Reader: TypeAlias = Callable[[], "RequirementSet"]
 
@@ -141,8 +141,8 @@ def read_requirements(
 ) -> RequirementSet:
     """Read what was asked for; the parameters are those of every command that takes requirements."""
     from wheelwarm.config import Inputs
-    from wheelwarm.index_options import IndexOptions
-    from wheelwarm.requirements import read
+    from wheelwarm.inputs.index_options import IndexOptions
+    from wheelwarm.inputs.requirements import read
 
     options = IndexOptions(
         index_url=index_url,
@@ -185,7 +185,7 @@ def _or_else(typed: Inputs) -> tuple[Inputs, Path | None]:
     """Return what is typed, else what the configuration names, else the file that the current directory offers."""
     if typed:
         return typed, None
-    from wheelwarm.offers import OFFERS, export_command, offered, other_lock
+    from wheelwarm.inputs.offers import OFFERS, export_command, offered, other_lock
 
     configured = configuration().inputs
     inputs = replace(

@@ -13,7 +13,7 @@ from wheelwarm.cli.options import TARGET, CacheDir
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wheelwarm.target import Target
+    from wheelwarm.targets.target import Target
 
 
 class Prober(Protocol):
@@ -68,9 +68,9 @@ def probe_targets(
 ) -> list[Target]:
     """Ask each Python what it is, in this environment; the parameters are those of every command that takes targets."""
     from wheelwarm.config import TargetChoice
-    from wheelwarm.elsewhere import Elsewhere
     from wheelwarm.parts import distinct, located
-    from wheelwarm.probing import probe
+    from wheelwarm.targets.elsewhere import Elsewhere
+    from wheelwarm.targets.probing import probe
 
     elsewhere = Elsewhere(
         platforms=tuple(platforms or ()),

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from wheelwarm.check import CheckReport
     from wheelwarm.export import ExportReport
+    from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.parts import Part
     from wheelwarm.prefetch import PrefetchReport
-    from wheelwarm.requirements import RequirementSet
-    from wheelwarm.seeding import SeedPolicy
-    from wheelwarm.target import Target
+    from wheelwarm.targets.target import Target
+    from wheelwarm.warming.seeding import SeedPolicy
 
 
 class Resolver(StrEnum):
@@ -85,13 +85,13 @@ def prefetch(
     Exit code 1 when something is neither a hit nor local at the end.
     """
     with answering("prefetch", as_json=as_json, offline_ok=offline_ok):
-        from wheelwarm.company import Company
+        from wheelwarm.health.reach import reach_of
         from wheelwarm.parts import for_each
         from wheelwarm.prefetch import Options
         from wheelwarm.prefetch import prefetch as operate
-        from wheelwarm.reach import reach_of
         from wheelwarm.render import artifacts
         from wheelwarm.render.progress import observer
+        from wheelwarm.warming.company import Company
 
         policy = _seed_policy(seed)
         environ = reach_by()
@@ -147,7 +147,7 @@ def _require_one_machine(targets: Sequence[Target]) -> None:
 
 def _seed_policy(typed: str | None) -> SeedPolicy:
     """Read `--seed`, which holds for all hosts, else what the configuration file says in general and of single ones."""
-    from wheelwarm.seeding import Seed, SeedPolicy
+    from wheelwarm.warming.seeding import Seed, SeedPolicy
 
     if typed is not None:
         if typed not in list(Seed):

@@ -13,8 +13,8 @@ from wheelwarm.cli.options import TARGET
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wheelwarm.reclaim import Reader
-    from wheelwarm.target import Target
+    from wheelwarm.holdings.reclaim import Reader
+    from wheelwarm.targets.target import Target
 
 Python = Annotated[
     str | None,
@@ -41,11 +41,11 @@ Pythons = Annotated[
 
 def cache_of(python: str | None, cache_dir: str | None) -> tuple[Path, Reader]:
     """Find the cache, and for whom it is looked at; a given cache needs no process unless a Python is named too."""
-    from wheelwarm.reclaim import Reader
+    from wheelwarm.holdings.reclaim import Reader
 
     if cache_dir is not None and python is None:
         return Path(cache_dir).expanduser().absolute(), Reader()
-    from wheelwarm.probing import probe
+    from wheelwarm.targets.probing import probe
 
     target = probe(python, environ=dict(os.environ), cwd=Path.cwd(), cache_dir=cache_dir)
     layout = target.traits.layout
@@ -54,7 +54,7 @@ def cache_of(python: str | None, cache_dir: str | None) -> tuple[Path, Reader]:
 
 def targets_of(pythons: Sequence[str], cache_dir: str | None) -> Iterator[Target]:
     """Probe each Python, the default one when none is named."""
-    from wheelwarm.probing import probe
+    from wheelwarm.targets.probing import probe
 
     for python in pythons or (None,):
         yield probe(python, environ=dict(os.environ), cwd=Path.cwd(), cache_dir=cache_dir)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wheelwarm.errors import FetchError
     from wheelwarm.fetcher.connections import Connections
-    from wheelwarm.network import Network
+    from wheelwarm.targets.network import Network
 
 __all__ = ["Download", "Fetched", "Fetcher"]
 

@@ -22,7 +22,7 @@ from urllib3.util import Timeout
 from wheelwarm import __version__
 from wheelwarm.errors import FetchError
 from wheelwarm.fetcher.answers import interrupted, is_http
-from wheelwarm.network import credentials_for, proxy_for
+from wheelwarm.targets.network import credentials_for, proxy_for
 from wheelwarm.urls import is_trusted
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from urllib3 import BaseHTTPResponse
 
-    from wheelwarm.network import Network
+    from wheelwarm.targets.network import Network
 
 MAX_REDIRECTS = 30  # as requests
 LONGEST_PAUSE_SECONDS = 60

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from wheelwarm.check import CheckReport
-    from wheelwarm.elsewhere import Elsewhere
     from wheelwarm.errors import WheelwarmError
     from wheelwarm.model import Artifact, Row, Verdict
-    from wheelwarm.offline import Offline
+    from wheelwarm.offline.offline import Offline
     from wheelwarm.prefetch import PrefetchReport
-    from wheelwarm.target import Target
+    from wheelwarm.targets.elsewhere import Elsewhere
+    from wheelwarm.targets.target import Target
 
 STYLES = {
     Outcome.HIT: "green",

@@ -8,18 +8,18 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from wheelwarm.cache.inventory import Form
+from wheelwarm.holdings.tallies import platform_of, python_of
 from wheelwarm.model import Kind
 from wheelwarm.render import count_text, stderr, stdout
 from wheelwarm.render.plain import ago, columns, moment, plain, size, write
-from wheelwarm.tallies import platform_of, python_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from wheelwarm.naming import Holding
+    from wheelwarm.holdings.naming import Holding
     from wheelwarm.prune import Selected
-    from wheelwarm.removal import Removal
+    from wheelwarm.removal.removal import Removal
     from wheelwarm.stats import ListReport
 
 KIND_WORDS = {

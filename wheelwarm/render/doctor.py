@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from wheelwarm.diagnosis import Severity
+from wheelwarm.health.diagnosis import Severity
 from wheelwarm.render import count_text, path_text, stdout
 from wheelwarm.render.plain import plain, size
 
 if TYPE_CHECKING:
-    from wheelwarm.diagnosis import Finding, Pip
     from wheelwarm.doctor import DoctorReport
+    from wheelwarm.health.diagnosis import Finding, Pip
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold"}
 

@@ -11,7 +11,7 @@ from wheelwarm.redaction import redact
 from wheelwarm.render import count_text, path_text, stderr, stdout
 from wheelwarm.render.artifacts import source_text, target_data
 from wheelwarm.render.plain import columns, plain, size, write
-from wheelwarm.wheelhouse import How
+from wheelwarm.wheelhouse.wheelhouse import How
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

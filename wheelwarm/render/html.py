@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from wheelwarm import outfile
 from wheelwarm.errors import InputError
+from wheelwarm.holdings.tallies import Span, Tally, grouped
 from wheelwarm.render import count_text
 from wheelwarm.render.cache import KIND_WORDS
 from wheelwarm.render.plain import moment, plain, size
-from wheelwarm.tallies import Span, Tally, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from wheelwarm.holdings.naming import Holding
     from wheelwarm.model import Run
-    from wheelwarm.naming import Holding
     from wheelwarm.stats import StatsReport
 
 # What a browser still draws at once, and an eye still tells apart.

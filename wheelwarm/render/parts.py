@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wheelwarm.export import ExportReport
     from wheelwarm.parts import Part
     from wheelwarm.prefetch import PrefetchReport
-    from wheelwarm.target import Target
+    from wheelwarm.targets.target import Target
 
 R = TypeVar("R", "PrefetchReport", "CheckReport", "ExportReport")
 

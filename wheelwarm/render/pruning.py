@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from wheelwarm.removal import Removal
+from wheelwarm.holdings.retention import Why
+from wheelwarm.removal.removal import Removal
 from wheelwarm.render import count_text, stderr, stdout
 from wheelwarm.render.cache import KIND_WORDS, amount_data, entries_text, holding_data, removal_done
 from wheelwarm.render.plain import ago, columns, plain, size, write
-from wheelwarm.retention import Why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wheelwarm.naming import Holding
+    from wheelwarm.holdings.naming import Holding
     from wheelwarm.prune import Pruning
 
 WHY = {

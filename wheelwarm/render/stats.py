@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from wheelwarm.holdings.reclaim import Cause
+from wheelwarm.holdings.tallies import Span, Tally
 from wheelwarm.model import Summary
-from wheelwarm.reclaim import Cause
 from wheelwarm.render import count_text, path_text, stdout
 from wheelwarm.render.cache import KIND_WORDS, holding_data
 from wheelwarm.render.plain import ago, bar, moment, plain, size, write
-from wheelwarm.tallies import Span, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from wheelwarm.holdings.tallies import ProjectTally
     from wheelwarm.model import Run
     from wheelwarm.stats import StatsReport
-    from wheelwarm.tallies import ProjectTally
 
 _LABEL, _COUNT, _SIZE, _BAR = 26, 9, 11, 30
 _ROWS = 6  # of Pythons and platforms

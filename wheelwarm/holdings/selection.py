@@ -1,0 +1,120 @@
+"""Which holdings a pattern means: a project, a version of it, or a file, by name or glob. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from wheelwarm.errors import InputError
+from wheelwarm.model import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from wheelwarm.holdings.naming import Holding
+
+_GLOB = re.compile(r"[*?\[]")
+_METADATA = ".metadata"
+_NO_VERSION = Version("0")
+_ORDER = (Kind.INDEX_PAGE, Kind.METADATA, Kind.WHEEL, Kind.SDIST, Kind.BUILT_WHEEL, Kind.OTHER)
+
+
+class Sort(StrEnum):
+    """The order of a list; sizes and times the largest and the oldest first."""
+
+    SIZE = "size"
+    NAME = "name"
+    LAST_USED = "last-used"
+    AGE = "age"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A project's name, `NAME==VERSION` or a file name; each may be a glob. Names are compared as by PEP 503.
+
+    Raises InputError for an empty one.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not self.text.strip() or not self.text.strip(" =-_."):
+            raise InputError(
+                "An empty pattern would mean everything.", hint="Name a project, NAME==VERSION, a file or a glob."
+            )
+
+    def matches(self, holding: Holding) -> bool:
+        """Tell whether a holding is meant; one without any name never is."""
+        contents = holding.contents
+        name, separator, version = (part.strip() for part in self.text.partition("=="))
+        if contents.name and _name_matches(contents.name, name):
+            return not separator or _version_matches(contents.version, version)
+        filename = (contents.filename or "").removesuffix(_METADATA)
+        return bool(filename) and fnmatchcase(filename.lower(), self.text.strip().lower().removesuffix(_METADATA))
+
+
+@lru_cache(maxsize=4096)
+def version_key(version: str | None) -> tuple[int, Version, str]:
+    """Return what sorts versions as PEP 440 does: none first, those that are no versions next."""
+    try:
+        return (2, Version(version or ""), "")
+    except InvalidVersion:
+        return (1 if version else 0, _NO_VERSION, version or "")
+
+
+def choose(
+    holdings: Iterable[Holding], pattern: Pattern | None, *, kinds: Collection[Kind] = (), sort: Sort = Sort.NAME
+) -> list[Holding]:
+    """Return the holdings that a pattern and kinds leave, sorted.
+
+    Without kinds: what is of a kind, and entries of none; leftovers and strangers show as kind `other` alone.
+    """
+    chosen = [
+        holding
+        for holding in holdings
+        if (holding.contents.kind in kinds if kinds else _is_shown(holding))
+        and (pattern is None or pattern.matches(holding))
+    ]
+    by_name = sorted(chosen, key=_by_name)
+    match sort:
+        case Sort.SIZE:
+            return sorted(by_name, key=lambda holding: -holding.item.bytes)
+        case Sort.LAST_USED:
+            return sorted(by_name, key=lambda holding: holding.last_used)
+        case Sort.AGE:
+            return sorted(by_name, key=lambda holding: holding.stored)
+    return by_name
+
+
+def _is_shown(holding: Holding) -> bool:
+    return holding.is_artifact or holding.contents.name is not None
+
+
+def _name_matches(name: str, wanted: str) -> bool:
+    """Compare normalised names; a glob is normalised but for its brackets, in which a hyphen makes a range."""
+    if _GLOB.search(wanted) is None:
+        return bool(wanted) and name == canonicalize_name(wanted)
+    return fnmatchcase(name, re.sub(r"[-_.]+(?![^\[]*\])", "-", wanted).lower())
+
+
+def _version_matches(version: str | None, wanted: str) -> bool:
+    """Compare versions as PEP 440 does (1.0 is 1.0.0), a glob by its characters."""
+    if version is None or _GLOB.search(wanted):
+        return version is not None and fnmatchcase(version, wanted)
+    try:
+        return Version(version) == Version(wanted)
+    except InvalidVersion:
+        return version == wanted
+
+
+def _by_name(holding: Holding) -> tuple[object, ...]:
+    contents = holding.contents
+    place = _ORDER.index(contents.kind)
+    return contents.name is None, contents.name or "", version_key(contents.version), place, holding.item.path

@@ -1,0 +1,1 @@
+"""Index pages as bytes: read as pip reads them, and written. Pure."""

@@ -1,0 +1,1 @@
+"""What people name: requirement strings and files, projects, scripts and locks, read into one RequirementSet."""

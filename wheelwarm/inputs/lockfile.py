@@ -1,0 +1,301 @@
+"""The door for lock files (pylock.toml, PEP 751): read, checked, and what they hold for one target.
+
+A lock names its files by URL and hash, so that nothing needs resolving and no index is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from packaging.pylock import (
+    Package,
+    PackageArchive,
+    PackageDirectory,
+    PackageSdist,
+    PackageVcs,
+    PackageWheel,
+    Pylock,
+    PylockSelectError,
+    PylockUnsupportedVersionError,
+    PylockValidationError,
+    is_valid_pylock_path,
+)
+from packaging.tags import Tag
+
+from wheelwarm import urls
+from wheelwarm.errors import InputError, ResolveError
+from wheelwarm.indexes.index_page import fragment_hash, fragment_subdirectory
+from wheelwarm.inputs.index_options import forced_format
+from wheelwarm.local_files import path_of
+from wheelwarm.model import Artifact, Kind, Resolution
+from wheelwarm.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from wheelwarm.inputs.index_options import IndexOptions
+    from wheelwarm.targets.target import Target
+
+    _File = PackageVcs | PackageDirectory | PackageArchive | PackageWheel | PackageSdist
+
+_EXTRAS = re.compile(r"(?P<path>.+)\[(?P<extras>[^\]]+)\]")
+_MAJOR = re.compile(r"(\d{1,9})(?:\.|$)")
+_SCHEMES = ("http", "https", "file")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """A lock file as it was asked for: with extras and dependency groups, its default groups or without.
+
+    `digest` is the sha256, in hex, of the file and of what was asked of it.
+    """
+
+    path: Path
+    content: Pylock
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    default_groups: bool = True
+    digest: str
+
+
+def is_lock(name: str) -> bool:
+    """Tell whether pip takes a file for a lock: by its name alone, `[extras]` behind it or not."""
+    path, _ = split_extras(name)
+    return is_valid_pylock_path(Path(urlsplit(path).path if _is_remote(path) else path))
+
+
+def split_extras(name: str) -> tuple[str, tuple[str, ...]]:
+    """Split `pylock.toml[one,two]` into the file and the extras, as pip 26.3 takes it."""
+    found = _EXTRAS.fullmatch(name)
+    if found is None:
+        return name, ()
+    return found["path"], tuple(part.strip() for part in found["extras"].split(","))
+
+
+def read(files: Iterable[str], groups: Iterable[tuple[str, str]] = ()) -> tuple[Lock, ...]:
+    """Read lock files, each once; `groups` are (file, dependency group) pairs.
+
+    A file that only `groups` name is taken without its default groups, as by pip 26.3.
+    Raises InputError for a file that is not there, or is no lock that can be read.
+    """
+    asked: dict[str, tuple[list[str], list[str], bool]] = {}
+    for name in files:
+        path, extras = split_extras(name)
+        known = asked.get(path, ([], [], True))
+        asked[path] = ([*known[0], *extras], known[1], True)
+    for name, group in groups:
+        path, extras = split_extras(name)
+        known = asked.get(path, ([], [], False))
+        asked[path] = ([*known[0], *extras], [*known[1], group], known[2])
+    return tuple(_read(path, *wanted) for path, wanted in asked.items())
+
+
+def select(lock: Lock, target: Target, options: IndexOptions) -> tuple[Artifact, ...]:
+    """Return the files that a lock holds for a target.
+
+    Raises ResolveError when the lock is not for this target, or has nothing of a package that it could use, InputError
+    when it names a path where nothing is.
+    """
+    if not target.tags:
+        raise ResolveError(
+            f"What {lock.path} holds for Python {target.version} cannot be told: its wheel tags are not known.",
+            hint="Lock files can be read for Python 3.9 and later.",
+        )
+    try:
+        artifacts = tuple(_artifact(lock, package, file) for package, file in _selected(lock, target, options))
+    except PylockSelectError as exc:
+        raise ResolveError(f"{lock.path}: {redact(str(exc)).removesuffix('.')}.", hint="Lock again for it.") from exc
+    _check_paths(lock, artifacts)
+    return artifacts
+
+
+def _check_paths(lock: Lock, artifacts: Iterable[Artifact]) -> None:
+    """Refuse a lock that leads to what is not there: pip, which reads it in place, would fail."""
+    for one in artifacts:
+        path = path_of(one.url) if one.url.startswith("file:") else None
+        if path is not None and not path.exists():
+            raise InputError(
+                f"{lock.path}: {one.name} is to be read from {path}, where nothing is.",
+                hint="A path counts from the lock's folder. Lock again, or put the file there.",
+            )
+
+
+def select_all(lock: Lock) -> tuple[Artifact, ...]:
+    """Return every file of a lock, for whatever Python and platform."""
+    return tuple(
+        _artifact(lock, package, file)
+        for package in lock.content.packages
+        for file in (*(package.wheels or ()), package.sdist, package.archive, package.vcs, package.directory)
+        if file is not None
+    )
+
+
+def hashes_in(lock: Lock) -> Iterator[tuple[str, str]]:
+    """Yield every (algorithm, digest) that a lock states."""
+    for artifact in select_all(lock):
+        yield from artifact.hashes.items()
+
+
+def resolution(locks: Iterable[Lock], target: Target, options: IndexOptions, *, now: float) -> Resolution:
+    """Return what locks stand for on a target; ResolveError as `select`."""
+    if target.elsewhere.everywhere:
+        artifacts = {one.identity: one for lock in locks for one in select_all(lock)}
+    else:
+        artifacts = {one.identity: one for lock in locks for one in select(lock, target, options)}
+    return Resolution(artifacts=tuple(artifacts.values()), made=now, source="lock")
+
+
+def joined(locked: Resolution, resolved: Resolution) -> Resolution:
+    """Return both: what locks hold, and what was resolved beside them."""
+    artifacts = {one.identity: one for one in (*resolved.artifacts, *locked.artifacts)}
+    return replace(resolved, artifacts=tuple(artifacts.values()))
+
+
+def pins(locked: Resolution) -> str:
+    """Write what locks hold as a constraints file, so that what is resolved beside them goes with it."""
+    return "".join(f"{one.name}=={one.version}\n" for one in locked.artifacts if one.version)
+
+
+def _read(name: str, extras: Sequence[str], groups: Sequence[str], default_groups: bool) -> Lock:  # noqa: FBT001
+    if _is_remote(name):
+        raise InputError(f"The lock {redact(name)} is not on this machine.", hint="Download it, and name the file.")
+    path = Path(name)
+    data = _bytes(path)
+    content = _parsed(path, data)
+    _check_asked(path, content, extras, groups)
+    _check_files(path, content)
+    asked = "\0".join((*sorted(extras), "", *sorted(groups), str(default_groups)))
+    return Lock(
+        path=path,
+        content=content,
+        extras=tuple(extras),
+        groups=tuple(groups),
+        default_groups=default_groups,
+        digest=hashlib.sha256(data + asked.encode()).hexdigest(),
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as exc:
+        raise InputError(f"The lock file {path} does not exist.", hint="Check the name after -r.") from exc
+    except OSError as exc:
+        raise InputError(
+            f"The lock file {path} cannot be read: {exc.strerror}.", hint="Name a file that this user may read."
+        ) from exc
+
+
+def _parsed(path: Path, data: bytes) -> Pylock:
+    try:
+        table = tomllib.loads(data.decode("utf-8"))
+        _check_version(path, table)
+        return Pylock.from_dict(table)
+    except UnicodeDecodeError as exc:
+        line = data.count(b"\n", 0, exc.start) + 1
+        raise InputError(f"{path}, line {line}: the file is not UTF-8, as TOML has to be.", hint="Lock again.") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise InputError(f"{path} is no TOML: {exc}.", hint="Lock again.") from exc
+    except RecursionError as exc:
+        raise InputError(f"{path} is nested too deeply.", hint="Lock again.") from exc
+    except PylockUnsupportedVersionError as exc:
+        raise InputError(f"{path} has a lock-version that is not known: {exc}.", hint="Upgrade wheelwarm.") from exc
+    except PylockValidationError as exc:
+        raise InputError(f"{path} is no valid lock: {redact(str(exc))}.", hint="Lock again.") from exc
+
+
+def _check_version(path: Path, table: Mapping[str, Any]) -> None:
+    """Refuse a later format as such: packaging looks at the packages first, which may have another form there."""
+    version = _MAJOR.match(str(table.get("lock-version", "")))
+    if version and int(version[1]) > 1:
+        raise InputError(
+            f"{path} has a lock-version that is not known: {table['lock-version']}.", hint="Upgrade wheelwarm."
+        )
+
+
+def _check_asked(path: Path, content: Pylock, extras: Iterable[str], groups: Iterable[str]) -> None:
+    """Refuse extras and groups that the lock does not have, in which pip, too, would find nothing."""
+    for what, asked, offered in (
+        ("extra", extras, content.extras or ()),
+        ("dependency group", groups, content.dependency_groups or ()),
+    ):
+        for name in asked:
+            if name not in offered:
+                known = ", ".join(offered) or "none"
+                raise InputError(f"{path} has no {what} '{name}'.", hint=f"It has: {known}.")
+
+
+def _check_files(path: Path, content: Pylock) -> None:
+    """Refuse URLs that are none; names of files that are paths packaging has refused by then."""
+    for at, package in enumerate(content.packages):
+        for file in (*(package.wheels or ()), package.sdist, package.archive):
+            url = file.url if file else None
+            if url is not None and not _is_url(url):
+                raise InputError(
+                    f"{path}: packages[{at}] ({package.name}) has a URL that is none: {redact(url)}.",
+                    hint="A URL starts with https:, http: or file:.",
+                )
+
+
+def _is_url(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme.lower() in _SCHEMES
+    except ValueError:
+        return False
+
+
+def _selected(lock: Lock, target: Target, options: IndexOptions) -> Iterator[tuple[Package, _File]]:
+    defaults = lock.content.default_groups or () if lock.default_groups else ()
+    for package, file in lock.content.select(
+        environment=dict(target.environment),  # type: ignore[arg-type]
+        tags=[Tag(*tag.split("-")) for tag in target.tags],
+        extras=lock.extras,
+        dependency_groups={*lock.groups, *defaults},
+        prefer_sdist_predicate=lambda name: forced_format(options, name) == "sdist",
+    ):
+        if isinstance(file, PackageSdist) and forced_format(options, package.name) == "wheel":
+            raise ResolveError(
+                f"{lock.path} has no wheel of {package.name} for this Python, and --only-binary takes nothing else.",
+                hint="Allow the sdist by --no-binary, or lock again.",
+            )
+        yield package, file
+
+
+def _artifact(lock: Lock, package: Package, file: _File) -> Artifact:
+    version = str(package.version or "")
+    url, _, fragment = _url(lock, file).partition("#")
+    name = urls.file_name(url)
+    if isinstance(file, PackageWheel | PackageSdist):
+        name = file.filename
+    return Artifact(
+        name=package.name,
+        version=version or urls.artifact_named(name, url).version,
+        filename=name,
+        kind=Kind.WHEEL if name.endswith(".whl") else Kind.SDIST,
+        url=urls.without_credentials(url),
+        hashes=dict(getattr(file, "hashes", {})),
+        size=getattr(file, "size", None),
+        link_hash=fragment_hash(f"#{fragment}"),
+        subdirectory=(file.subdirectory if isinstance(file, PackageArchive | PackageVcs) else None)
+        or fragment_subdirectory(f"#{fragment}"),
+        direct=True,
+    )
+
+
+def _url(lock: Lock, file: _File) -> str:
+    """Return where a file is; a path counts from the lock's folder, and comes before a URL, as for pip."""
+    if file.path is not None:
+        return Path(os.path.normpath(lock.path.absolute().parent / file.path)).as_uri()
+    url = getattr(file, "url", None) or ""
+    return f"{file.type}+{url}@{file.commit_id}" if isinstance(file, PackageVcs) else url
+
+
+def _is_remote(name: str) -> bool:
+    return name.lower().startswith(("http:", "https:"))

@@ -1,0 +1,379 @@
+"""wheelwarm's own record below the cache: resolutions, checked bodies, what each entry is, known URLs, use and runs.
+
+The only user of sqlite3 beside its schema. Never the truth: a ledger that is missing, damaged, newer or not writable
+costs time and names, never an answer, so no method raises for it; `warnings` tells what went wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from packaging.utils import canonicalize_name
+
+from wheelwarm.cache.format import key, normalise
+from wheelwarm.errors import InputError
+from wheelwarm.ledger.schema import SCHEMA_VERSION, prepare
+from wheelwarm.model import Artifact, Contents, Kind, Problem, Resolution, Run, Sound, Source, Summary
+
+__all__ = ["BUSY_SECONDS", "FILE", "FOLDER", "SCHEMA_VERSION", "Ledger", "dump", "load"]
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from wheelwarm.cache.inventory import File
+
+_T = TypeVar("_T")
+_TEXTS = {str, type(None)}
+# Look-ups, since calling an enumeration costs ten times as much, and a large cache has very many rows.
+_KINDS = {kind.value: kind for kind in Kind}
+_SOURCES = {None: None} | {source.value: source for source in Source}
+_PROBLEMS = {None: None} | {problem.value: problem for problem in Problem}
+
+FOLDER = "wheelwarm"
+FILE = "ledger.sqlite3"
+BUSY_SECONDS = 5.0
+
+
+class Ledger:
+    """The ledger of one cache directory; use it as a context manager."""
+
+    def __init__(self, cache_dir: Path) -> None:
+        self.cache_dir = cache_dir
+        self.path = cache_dir / FOLDER / FILE
+        self.warnings: list[str] = []
+        self._bodies: dict[str, tuple[int, int, int, str]] = {}
+        self._connection = self._open()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what was learnt about bodies, and close."""
+        self._write(
+            "INSERT OR REPLACE INTO body VALUES (?, ?, ?, ?, ?)",
+            [(path, *facts) for path, facts in self._bodies.items()],
+        )
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def remember(self, digest: str, target: str, resolution: Resolution) -> None:
+        """Keep a resolution for this input and target, in place of an older one."""
+        content = json.dumps(
+            {
+                "asked": resolution.asked,
+                "build_requests": resolution.build_requests,
+                "artifacts": [dump(one) for one in resolution.artifacts],
+                "supporting": [dump(one) for one in resolution.supporting],
+            }
+        )
+        self._write(
+            "INSERT OR REPLACE INTO resolution VALUES (?, ?, ?, ?)", [(digest, target, resolution.made, content)]
+        )
+
+    def recall(self, digest: str, target: str) -> Resolution | None:
+        """Return the last resolution of this input for this target."""
+        rows = self._all("SELECT made, content FROM resolution WHERE input = ? AND target = ?", (digest, target))
+        return next((found for row in rows if (found := self._parse(*row))), None)
+
+    def recall_all(self, target: str) -> list[Resolution]:
+        """Return the last resolution of every input for this target, the newest first."""
+        rows = self._all("SELECT made, content FROM resolution WHERE target = ? ORDER BY made DESC", (target,))
+        return [found for row in rows if (found := self._parse(*row))]
+
+    def _parse(self, made: float, text: str) -> Resolution | None:
+        try:
+            content = json.loads(text)
+            return Resolution(
+                artifacts=tuple(load(fields) for fields in content["artifacts"]),
+                supporting=tuple(load(fields) for fields in content["supporting"]),
+                asked=tuple(content["asked"]),
+                build_requests=tuple(content["build_requests"]),
+                made=made,
+                source="ledger",
+            )
+        except (ValueError, KeyError, TypeError) as exc:
+            self.warnings.append(f"The ledger's memory of a resolution cannot be read ({exc!r}).")
+            return None
+
+    def digest_of(self, path: Path, stat: os.stat_result) -> str | None:
+        """Return the sha256 computed for this file earlier, if size, time and inode say that it is the same file."""
+        relative = self._relative(path)
+        rows = self._all("SELECT size, mtime_ns, inode, sha256 FROM body WHERE path = ?", (relative,))
+        row = self._bodies.get(relative) or next(iter(rows), None)
+        if row is None or tuple(row[:3]) != (stat.st_size, stat.st_mtime_ns, stat.st_ino):
+            return None
+        return str(row[3])
+
+    def learn_digest(self, path: Path, stat: os.stat_result, sha256: str) -> None:
+        """Keep the sha256 of a file; written when the ledger closes."""
+        self._bodies[self._relative(path)] = (stat.st_size, stat.st_mtime_ns, stat.st_ino, sha256)
+
+    def learn_digest_of(self, file: File, sha256: str) -> None:
+        """Keep the same of a file that a walk has found."""
+        self._bodies[file.path] = (file.size, file.mtime_ns, file.inode, sha256)
+
+    def refusal_of(self, url: str) -> str | None:
+        """Return why the server's last response for this URL may not be stored; None if it may, or is not known."""
+        rows = self._all("SELECT reason FROM refusal WHERE url = ?", (url,))
+        return next((str(reason) for (reason,) in rows), None)
+
+    def note_refusal(self, url: str, reason: str | None) -> None:
+        """Keep the server's word on storing this URL, or forget it with None."""
+        if reason is None:
+            self._write("DELETE FROM refusal WHERE url = ?", [(url,)])
+        else:
+            self._write("INSERT OR REPLACE INTO refusal VALUES (?, ?)", [(url, reason)])
+
+    def contents(self) -> dict[str, tuple[str, Contents]]:
+        """Return what is remembered of each entry and built wheel, by its path: its mark then, and what it was."""
+        rows = self._each("SELECT * FROM entry")
+        return {path: (mark, what) for path, mark, what in self._read(rows, _contents)}
+
+    def learn_contents(self, learnt: Iterable[tuple[str, str, Contents]], *, gone: Iterable[str] = ()) -> None:
+        """Keep what entries are (path, mark, contents), and forget those that are gone, their use too."""
+        paths = [(path,) for path in gone]
+        self._write("DELETE FROM entry WHERE path = ?", paths)
+        self._write("DELETE FROM use WHERE path = ?", paths)
+        rows = [_entry_row(*one) for one in learnt]
+        self._write(
+            "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [row for row in rows if _is_text(row)],
+        )
+
+    def sound(self) -> dict[str, Sound]:
+        """Return what `verify` found sound, by the path of an item's first file."""
+        rows = self._all("SELECT path, mark, sha256, authentic FROM sound", ())
+        return {str(path): Sound(str(mark), str(sha256), bool(authentic)) for path, mark, sha256, authentic in rows}
+
+    def sound_of(self, path: str) -> Sound | None:
+        """Return the same of one item."""
+        rows = self._all("SELECT mark, sha256, authentic FROM sound WHERE path = ?", (path,))
+        return next((Sound(str(mark), str(sha256), bool(authentic)) for mark, sha256, authentic in rows), None)
+
+    def learn_sound(self, learnt: Mapping[str, Sound], *, gone: Iterable[str] = ()) -> None:
+        """Keep what was found sound, and forget what is gone or no longer is."""
+        self._write("DELETE FROM sound WHERE path = ?", [(path,) for path in gone])
+        rows = [(path, one.mark, one.sha256, one.authentic) for path, one in learnt.items()]
+        self._write("INSERT OR REPLACE INTO sound VALUES (?, ?, ?, ?)", [row for row in rows if _is_text(row)])
+
+    def urls(self) -> dict[str, Artifact]:
+        """Return every URL that a run of ours has seen, by its cache key; of an index page the version is empty."""
+        return dict(self._read(self._each("SELECT * FROM url"), _known_url))
+
+    def learn_urls(self, artifacts: Iterable[Artifact]) -> None:
+        """Keep what stands behind URLs, by their cache keys; those that have none are passed over."""
+        rows = [row for row in map(_url_row, artifacts) if row and _is_text(row)]
+        self._write("INSERT OR REPLACE INTO url VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def uses(self) -> dict[str, float]:
+        """Return when a run of ours last found that pip will ask for an entry, by its path."""
+        return {str(path): float(used) for path, used in self._each("SELECT path, used FROM use")}
+
+    def note_use(self, paths: Iterable[Path], used: float) -> None:
+        """Keep that pip will ask for these; a path is that of an entry's first file, or of a built wheel."""
+        rows = [(self._relative(path), used) for path in paths]
+        self._write("INSERT OR REPLACE INTO use VALUES (?, ?)", rows)
+
+    def runs(self) -> list[Run]:
+        """Return every run kept, the oldest first."""
+        return list(self._read(self._each("SELECT * FROM run ORDER BY started"), _run))
+
+    def record_run(self, run: Run) -> None:
+        """Keep what a run found."""
+        found = run.found
+        counts = (found.hits, found.stale, found.misses, found.uncacheable, found.local)
+        row = (run.started, run.target, *counts, run.bytes_downloaded, run.seconds)
+        self._write("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row])
+
+    def _read(self, rows: Iterable[Sequence[Any]], read: Callable[..., _T]) -> Iterator[_T]:
+        """Read rows one by one; such as hold something else are passed over, with one warning for all."""
+        unreadable = 0
+        for row in rows:
+            try:
+                yield read(*row)
+            except (ValueError, TypeError, AttributeError, KeyError):
+                unreadable += 1
+        if unreadable:
+            self.warnings.append(f"The ledger {self.path} has rows that cannot be read: {unreadable}.")
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.cache_dir).as_posix()
+
+    def _open(self) -> sqlite3.Connection | None:
+        if self.path.parent.is_symlink() or self.path.is_symlink():
+            self.warnings.append(f"The ledger {self.path} cannot be used: a symbolic link would lead elsewhere.")
+            return None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return self._connect()
+        except sqlite3.DatabaseError as exc:
+            return self._set_aside(exc)
+        except OSError as exc:
+            self.warnings.append(f"The ledger {self.path} cannot be used: {exc.strerror}.")
+            return None
+
+    def _connect(self) -> sqlite3.Connection:
+        # A prefetch fills the cache in one thread while another waits for pip: never two at a time.
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _set_aside(self, exc: sqlite3.DatabaseError) -> sqlite3.Connection | None:
+        if isinstance(exc, sqlite3.OperationalError):
+            # Locked, read-only, disk full: the file may be in order, so it stays where it is.
+            self.warnings.append(f"The ledger {self.path} cannot be used now: {exc}.")
+            return None
+        aside = self.path.with_suffix(".unusable")
+        self.warnings.append(f"The ledger {self.path} cannot be read ({exc}); it was set aside as {aside.name}.")
+        try:
+            self.path.replace(aside)
+            return self._connect()
+        except (OSError, sqlite3.Error):
+            return None
+
+    def _all(self, query: str, values: Sequence[object]) -> list[Any]:
+        return list(self._each(query, values))
+
+    def _each(self, query: str, values: Sequence[object] = ()) -> Iterator[Any]:
+        """Yield rows one by one, so that there are never all the rows of a large table beside what is made of them."""
+        if self._connection is None:
+            return
+        try:
+            yield from self._connection.execute(query, values)
+        except sqlite3.Error as exc:
+            self.warnings.append(f"The ledger {self.path} cannot be read: {exc}.")
+
+    def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """One short transaction; a failure becomes a warning."""
+        if self._connection is None or not rows:
+            return
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(statement, rows)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as exc:
+            self.warnings.append(f"The ledger {self.path} cannot be written: {exc}.")
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+
+
+def dump(artifact: Artifact) -> dict[str, object]:
+    """Return an artifact as JSON can hold it."""
+    return {
+        "name": artifact.name,
+        "version": artifact.version,
+        "filename": artifact.filename,
+        "kind": artifact.kind.value,
+        "url": artifact.url,
+        "hashes": dict(artifact.hashes),
+        "size": artifact.size,
+        "link_hash": artifact.link_hash,
+        "subdirectory": artifact.subdirectory,
+        "direct": artifact.direct,
+    }
+
+
+def load(fields: Mapping[str, Any]) -> Artifact:
+    """Read what `dump` wrote; KeyError, TypeError or ValueError for anything else."""
+    link_hash = fields["link_hash"]
+    return Artifact(
+        name=str(fields["name"]),
+        version=str(fields["version"]),
+        filename=str(fields["filename"]),
+        kind=Kind(fields["kind"]),
+        url=str(fields["url"]),
+        hashes=dict(fields["hashes"]),
+        size=fields["size"],
+        link_hash=(str(link_hash[0]), str(link_hash[1])) if link_hash else None,
+        subdirectory=fields["subdirectory"],
+        direct=bool(fields["direct"]),
+    )
+
+
+def _entry_row(path: str, mark: str, what: Contents) -> tuple[object, ...]:
+    names = (what.kind, what.name, what.version, what.filename, " ".join(what.tags), what.requires_python)
+    states = (what.sha256, what.yanked, what.source, what.problem, what.expires, what.validator)
+    return path, mark, *names, *states, what.origin
+
+
+def _contents(path: str, mark: str, *row: Any) -> tuple[str, str, Contents]:
+    kind, name, version, filename, tags, requires_python, *states, origin = row
+    sha256, yanked, source, problem, expires, validator = states
+    _check_texts(path, mark, name, version, filename, tags, requires_python, sha256, origin)
+    contents = Contents(
+        kind=_KINDS[kind],
+        name=name,
+        version=version,
+        filename=filename,
+        tags=_split(tags),
+        requires_python=requires_python,
+        sha256=sha256,
+        yanked=bool(yanked),
+        source=_SOURCES[source],
+        problem=_PROBLEMS[problem],
+        expires=None if expires is None else float(expires),
+        validator=bool(validator),
+        origin=origin,
+    )
+    return path, mark, contents
+
+
+@lru_cache(maxsize=1024)
+def _split(tags: str) -> tuple[str, ...]:
+    """Split the tags of a wheel; thousands of wheels share one tuple."""
+    return tuple(tags.split())
+
+
+def _is_text(row: Sequence[object]) -> bool:
+    """Tell whether SQLite takes a row: a name out of hostile JSON, or of a file, may hold half a character."""
+    try:
+        return bool("/".join([value for value in row if isinstance(value, str)]).encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _check_texts(*values: object) -> None:
+    """Raise TypeError for bytes: a column of SQLite's holds whatever it is given."""
+    if not {*map(type, values)} <= _TEXTS:
+        raise TypeError("not a text")
+
+
+def _url_row(artifact: Artifact) -> tuple[object, ...] | None:
+    try:
+        url = normalise(artifact.url)
+    except InputError:
+        return None
+    return key(url), url, artifact.kind, artifact.name, artifact.version, artifact.filename, artifact.sha256
+
+
+def _known_url(key: str, *row: Any) -> tuple[str, Artifact]:
+    url, kind, name, version, filename, sha256 = row
+    _check_texts(url, name, version, filename, sha256)
+    hashes = {"sha256": str(sha256)} if sha256 else {}
+    project = canonicalize_name(name)
+    return key, Artifact(name=project, version=version, filename=filename, kind=Kind(kind), url=url, hashes=hashes)
+
+
+def _run(started: float, target: str, *row: Any) -> Run:
+    *counts, downloaded, seconds = row
+    return Run(
+        started=float(started),
+        target=str(target),
+        found=Summary(*map(int, counts)),
+        bytes_downloaded=int(downloaded),
+        seconds=float(seconds),
+    )

@@ -1,0 +1,1 @@
+"""Whether an install would succeed with the network down."""

@@ -1,0 +1,126 @@
+"""Whether the cache is ready for an install without network: the rule of offline.py, put to one target's shelf."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from wheelwarm import urls
+from wheelwarm.cache.format import normalise
+from wheelwarm.errors import ResolveError
+from wheelwarm.inputs.requirement_line import RequirementLine
+from wheelwarm.local_files import path_of
+from wheelwarm.model import Artifact, Kind, Outcome, Reason, Verdict
+from wheelwarm.offline import offline
+from wheelwarm.resolution.pages import Pages
+from wheelwarm.resolution.pins import Choice, applies, dependencies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from wheelwarm.indexes.index_page import Link
+    from wheelwarm.inputs.requirements import RequirementSet
+    from wheelwarm.model import Resolution
+    from wheelwarm.offline.offline import Obstacle, Offline
+    from wheelwarm.shelf.lookup import Shelf
+
+
+def readiness(requirements: RequirementSet, resolution: Resolution, shelf: Shelf) -> Offline:
+    """Tell whether an install of these requirements would succeed with the network down."""
+    disk = CacheDisk(requirements, resolution, shelf)
+    inputs = (*disk.remote_files(), *disk.unread_locks())
+    return offline.Offline(obstacles=(*inputs, *offline.judge(resolution, disk).obstacles))
+
+
+def local_path(text: str) -> Path | None:
+    """Return the path that a `--find-links` is, None for a page on a server."""
+    if text.startswith("file:"):
+        return path_of(text)
+    return None if "://" in text else Path(text)
+
+
+@dataclass(frozen=True)
+class CacheDisk:
+    """What one target's pip would find. Without slots, so that the demands are gathered just once."""
+
+    requirements: RequirementSet
+    resolution: Resolution
+    shelf: Shelf
+
+    def verdict(self, artifact: Artifact) -> Verdict:
+        """Tell what pip would do for a file, or a wheel built from it."""
+        return self.shelf.verdict(artifact)
+
+    def in_folder(self, artifact: Artifact) -> bool:
+        """Tell whether a `--find-links` folder has a file of that name."""
+        configured = (self.shelf.target.setting("find-links") or "").split()
+        folders = (local_path(text) for text in (*self.requirements.options.find_links, *configured))
+        return bool(artifact.filename) and any((folder / artifact.filename).is_file() for folder in folders if folder)
+
+    def page_verdict(self, url: str) -> Verdict:
+        """Tell what pip would do for an index page: before 26.2, and where it is told so, it asks the server."""
+        target = self.shelf.target
+        if (known := urls.verdict_of(url, self.shelf.trusted_hosts)) is not None:
+            return known
+        if not target.traits.serves_fresh_pages or target.setting("refresh-package"):
+            return Verdict(Outcome.STALE, Reason.ALWAYS_REVALIDATED)
+        return self.shelf.http.lookup(url, target.traits.page_headers, now=self.shelf.now).verdict
+
+    def offered(self, pages: Sequence[str], artifact: Artifact, made: float) -> Reason | None:
+        """Tell whether the cached pages lead to this very artifact; else why not."""
+        links = Pages(self.shelf, pages).cached_links(canonicalize_name(artifact.name))
+        if not any(normalise(link.url) == normalise(artifact.url) for link in links):
+            return Reason.NO_INDEX_PAGE
+        if all(self._stored(page) <= made for page in pages):
+            return None
+        best = self._best(links, canonicalize_name(artifact.name))
+        return None if best is None or normalise(best.url) == normalise(artifact.url) else Reason.OTHER_VERSION
+
+    def remote_files(self) -> Iterator[Obstacle]:
+        """Find the requirement files that stand on a server: pip asks for them as it asks for any URL."""
+        for url in self.requirements.remote_files:
+            verdict = self.shelf.verdict(urls.artifact_at(url))
+            if not verdict.warm:
+                yield offline.Obstacle(artifact=urls.artifact_at(url), verdict=verdict)
+
+    def unread_locks(self) -> Iterator[Obstacle]:
+        """Find the locks that this pip does not read (before 26.1), so that nothing can be installed from them."""
+        for lock in () if self.shelf.target.traits.reads_pylock else self.requirements.locks:
+            file = Artifact(name=str(lock.path), version="", filename=lock.path.name, kind=Kind.OTHER, url="")
+            yield offline.Obstacle(artifact=file, verdict=Verdict(Outcome.UNCACHEABLE, Reason.LOCK_UNKNOWN))
+
+    def _stored(self, page: str) -> float:
+        """Return when a page was stored or revalidated, in seconds since the epoch; its Date has whole ones only."""
+        found = self.shelf.http.lookup(page, self.shelf.target.traits.page_headers, now=self.shelf.now)
+        try:
+            return found.entry.metadata_path.stat().st_mtime
+        except OSError:
+            return 0.0
+
+    def _best(self, links: Sequence[Link], name: str) -> Link | None:
+        """Return the link that pip would take now, by all that is known to be demanded of the project."""
+        choice = Choice(self.requirements.options, self._demands, self.shelf.target)
+        finals = [link for link in links if self._may_be_taken(link)]
+        return choice.among(finals or links, name)
+
+    def _may_be_taken(self, link: Link) -> bool:
+        from packaging.version import InvalidVersion, Version
+
+        try:
+            return self.requirements.options.pre or not Version(urls.artifact_at(link.url).version).is_prerelease
+        except InvalidVersion:
+            return False
+
+    @cached_property
+    def _demands(self) -> list[RequirementLine]:
+        lines = [line for line in self.requirements.lines if applies(line, self.shelf.target)]
+        for artifact in self.resolution.artifacts:
+            with suppress(ResolveError):  # a file that is not at hand is an obstacle of its own
+                needs = list(dependencies(artifact, (), self.shelf))
+                lines += [RequirementLine(text=str(needed), requirement=needed) for needed in needs]
+        return lines

@@ -1,0 +1,378 @@
+"""Exact pins and direct URLs -> Resolution, from what the disk tells: no resolver, no network.
+
+A pin's file is chosen among the links of the cached index page as pip would choose; that the pins are all pip will ask
+for is checked against the cached metadata of each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from packaging.metadata import parse_email
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.version import Version
+
+from wheelwarm import urls
+from wheelwarm.cache.archive import Window, read_zip_member, zip_members
+from wheelwarm.cache.format import normalise
+from wheelwarm.errors import CacheError, FormatError, InputError, ResolveError
+from wheelwarm.indexes.index_page import fragment_hash, fragment_subdirectory
+from wheelwarm.inputs.index_options import forced_format
+from wheelwarm.local_files import path_of
+from wheelwarm.model import Artifact, Kind, Outcome, Resolution
+from wheelwarm.resolution.pages import Pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from packaging.markers import Marker
+
+    from wheelwarm.fetcher import Fetcher
+    from wheelwarm.indexes.index_page import Link
+    from wheelwarm.inputs.index_options import IndexOptions
+    from wheelwarm.inputs.requirement_line import RequirementLine
+    from wheelwarm.inputs.requirements import RequirementSet
+    from wheelwarm.shelf.lookup import Shelf
+    from wheelwarm.targets.target import Target
+
+# Settings that change which file pip takes, beside those that requirement files may hold: only pip can weigh them.
+WEIGHED_BY_PIP = (
+    *("constraint", "requirement", "editable", "group", "find-links", "no-index", "no-binary", "only-binary"),
+    *("prefer-binary", "only-final", "uploaded-prior-to", "ignore-requires-python"),
+    *("platform", "python-version", "implementation", "abi"),
+)
+# The longest description on the package index is far below this; a hostile one is not read.
+METADATA_LIMIT = 16 * 2**20
+
+
+def resolve_pins(requirements: RequirementSet, shelf: Shelf, *, fetcher: Fetcher | None = None) -> Resolution | None:
+    """Resolve an input of exact pins and URLs; None for any other, and where the disk cannot tell pip's choice.
+
+    With a `fetcher` every index page is asked for first; else the cached ones have to do, and earlier resolutions.
+    Raises ResolveError when a pinned project needs one that is not in the input.
+    """
+    applying = [line for line in requirements.lines if applies(line, shelf.target)]
+    lines = [line for line in applying if not line.constraint]
+    needs_index = any(line.pin for line in lines)
+    indexes = index_urls(requirements, shelf.target) if needs_index else ()
+    if not requirements.fully_pinned or (needs_index and (not indexes or not shelf.target.tags)):
+        return None
+    if any(line.constraint and (line.url or line.hashes) for line in applying):
+        return None
+    asked = [page_url(index, line) for line in lines if line.pin for index in indexes]
+    choice = Choice(requirements.options, applying, shelf.target)
+    pages, known = Pages(shelf, asked, fetcher), KnownArtifacts(shelf, asked)
+    if fetcher:
+        pages.renew([line.pin[0] for line in lines if line.pin])
+    artifacts = [
+        pinned_artifact(line, pages, choice) or known.of(line, choice.options) or unknown(line) for line in lines
+    ]
+    check_closed(lines, artifacts, shelf)
+    return Resolution(
+        artifacts=tuple(distinct(artifacts)),
+        asked=tuple(dict.fromkeys(asked)),
+        # pip that has hashes to check asks for none.
+        supporting=() if requirements.hashes else tuple(metadata_files(artifacts, pages)),
+        made=shelf.now,
+        source="pins",
+    )
+
+
+def check_resolved(requirements: RequirementSet, resolution: Resolution, shelf: Shelf) -> None:
+    """Check resolved pins once more, now that their files are here; ResolveError where pip would need another one."""
+    by_name = {str(canonicalize_name(artifact.name)): artifact for artifact in resolution.artifacts}
+    lines = [line for line in requirements.lines if line.pin and applies(line, shelf.target)]
+    check_closed(lines, [by_name[line.pin[0]] for line in lines if line.pin], shelf)
+
+
+def is_lock(requirements: RequirementSet) -> bool:
+    """Tell whether an input says all that a lock says: exact pins alone, each with the hashes of its files.
+
+    What is built with options of its own, or named twice, is pip's to weigh.
+    """
+    lines = [line for line in requirements.lines if not line.constraint]
+    plain = all(line.pin and line.hashes and not line.editable and not line.build_options for line in lines)
+    return requirements.fully_pinned and plain and len(lines) == len(requirements.lines)
+
+
+def metadata_files(artifacts: Iterable[Artifact], pages: Pages) -> Iterator[Artifact]:
+    """Yield the `.metadata` files that the pages offer beside wheels (PEP 658)."""
+    offered = {
+        normalise(link.url): link
+        for artifact in artifacts
+        if not artifact.direct
+        for link in pages.cached_links(canonicalize_name(artifact.name))
+    }
+    for artifact in distinct(artifacts):
+        link = offered.get(normalise(artifact.url)) if artifact.url.startswith("http") else None
+        if link is not None and link.core_metadata is not None and artifact.kind is Kind.WHEEL:
+            yield replace(urls.metadata_at(link.metadata_url), hashes=dict(link.core_metadata))
+
+
+def distinct(artifacts: Iterable[Artifact]) -> Iterator[Artifact]:
+    """Leave out what was named before: a pin may stand in several files, with and without extras."""
+    seen = set()
+    for artifact in artifacts:
+        if (known := (artifact.name, *artifact.identity)) not in seen:
+            seen.add(known)
+            yield artifact
+
+
+def applies(line: RequirementLine, target: Target) -> bool:
+    """Tell whether a requirement's environment marker holds for the target."""
+    return line.marker is None or line.marker.evaluate({**target.environment, "extra": ""})
+
+
+def index_urls(requirements: RequirementSet, target: Target) -> tuple[str, ...]:
+    """Return the indexes pip would ask; none where files from elsewhere could win, which only pip can weigh."""
+    options = requirements.options
+    index = options.index_url or target.setting("index-url") or target.index
+    extra = (*options.extra_index_urls, *(target.setting("extra-index-url") or "").split())
+    if options.no_index or options.find_links or any(target.setting(name) for name in WEIGHED_BY_PIP):
+        return ()
+    if not all(url.startswith("http") for url in (index, *extra)):
+        return ()
+    return (index, *extra)
+
+
+def page_url(index: str, line: RequirementLine) -> str:
+    """Return where an index has a project's page (PEP 503), without the credentials of the index's URL."""
+    name = line.pin[0] if line.pin else ""
+    return f"{urls.without_credentials(index).rstrip('/')}/{name}/"
+
+
+def pinned_artifact(line: RequirementLine, pages: Pages, choice: Choice) -> Artifact | None:
+    """Return the file a pin or a URL stands for; None if no cached page tells."""
+    if not line.pin:
+        return artifact_of_url(line)
+    name = line.pin[0]
+    best = choice.among(pages.cached_links(name), name)
+    if best is None:
+        return None
+    artifact = replace(urls.artifact_at(best.url), hashes=dict(best.hashes), size=best.size)
+    return replace(artifact, name=name, link_hash=best.hash_in_key_of(Version(choice.target.pip)))
+
+
+def unknown(line: RequirementLine) -> Artifact:
+    """Name a pin whose file nothing on the disk tells."""
+    name, version = line.pin or ("", "")
+    return Artifact(name=name, version=version, filename="", kind=Kind.WHEEL, url="")
+
+
+class KnownArtifacts:
+    """What earlier resolutions for the target chose from the same index pages."""
+
+    def __init__(self, shelf: Shelf, asked: Iterable[str]) -> None:
+        self._pages = {normalise(url) for url in asked}
+        self._resolutions = shelf.ledger.recall_all(shelf.target.identity)
+
+    def of(self, line: RequirementLine, options: IndexOptions) -> Artifact | None:
+        """Return the file that pip once chose for this very pin, unless it would not now."""
+        allowed = allowed_hashes(line)
+        name, version = line.pin or ("", "")
+        for resolution in self._resolutions:
+            if not any(urls.page_project(url) == name for url in self._pages.intersection(resolution.asked)):
+                continue
+            for artifact in resolution.artifacts:
+                if canonicalize_name(artifact.name) != name or artifact.version != version or artifact.direct:
+                    continue
+                if allows_format(options, artifact) and not (allowed and allowed.isdisjoint(artifact.hashes.items())):
+                    return artifact
+        return None
+
+
+def artifact_of_url(line: RequirementLine) -> Artifact:
+    """Name what a direct URL or a path stands for."""
+    url, _, fragment = (line.url or line.text).partition("#")
+    url = urls.without_credentials(url)
+    link_hash = fragment_hash(f"#{fragment}")
+    # Of several hashes pip takes any: then none can be named that the body must have.
+    hashes = [link_hash] if link_hash else allowed_hashes(line)
+    artifact = urls.artifact_at(url)
+    return replace(
+        artifact,
+        name=line.requirement.name if line.requirement else artifact.name,
+        hashes=dict(hashes) if len(hashes) == 1 else {},
+        link_hash=link_hash,
+        subdirectory=fragment_subdirectory(f"#{fragment}"),
+        direct=True,
+    )
+
+
+def allowed_hashes(line: RequirementLine) -> set[tuple[str, str]]:
+    """Return the hashes that a requirement allows, as pairs of algorithm and hex digest."""
+    return {(name, digest.lower()) for name, _, digest in (text.partition(":") for text in line.hashes)}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """pip's choice among the links of one project, by the rules of its package finder and PEP 592.
+
+    `lines` are all requirements and constraints; what they say of one project holds together.
+    """
+
+    options: IndexOptions
+    lines: Sequence[RequirementLine]
+    target: Target
+
+    def among(self, links: Iterable[Link], name: str) -> Link | None:
+        """Return the link that pip would take; of equal ones that is the last."""
+        demands = [line for line in self.lines if line.requirement and canonicalize_name(line.requirement.name) == name]
+        fitting = [link for link in links if self._fits(link, name, demands)]
+        return max(reversed(fitting), key=lambda link: self._preference(link, demands), default=None)
+
+    def _fits(self, link: Link, name: str, demands: Sequence[RequirementLine]) -> bool:
+        candidate = urls.artifact_at(link.url)
+        return (
+            canonicalize_name(candidate.name) == name
+            and all(is_version(candidate.version, line) for line in demands)
+            and all(allows_hash(link, line) for line in demands)
+            and (candidate.kind is not Kind.WHEEL or self._tag_place(link) is not None)
+            and accepts_python(link.requires_python, self.target)
+            and allows_format(self.options, candidate)
+        )
+
+    def _preference(self, link: Link, demands: Sequence[RequirementLine]) -> tuple[object, ...]:
+        """Order links as pip does: a hash asked for, not yanked, the local version, the tag, the build number."""
+        candidate = urls.artifact_at(link.url)
+        is_wheel = candidate.kind is Kind.WHEEL
+        has_hash = any(not allowed_hashes(line).isdisjoint(link.hashes.items()) for line in demands)
+        place = self._tag_place(link)
+        return (
+            has_hash,
+            not link.yanked,
+            self.options.prefer_binary and is_wheel,
+            Version(candidate.version),
+            -len(self.target.tags) if place is None else -place,
+            parse_wheel_filename(link.filename)[2] if is_wheel else (),
+        )
+
+    def _tag_place(self, link: Link) -> int | None:
+        """Return the place of a wheel's best tag among the target's, 0 the first; None where no tag is."""
+        if not link.filename.endswith(".whl"):
+            return None
+        tags = {str(tag) for tag in parse_wheel_filename(link.filename)[3]}
+        return next((place for place, tag in enumerate(self.target.tags) if tag in tags), None)
+
+
+def allows_format(options: IndexOptions, candidate: Artifact) -> bool:
+    """Apply `--only-binary` and `--no-binary` as pip's format control does."""
+    forced = forced_format(options, candidate.name)
+    return forced is None or (forced == "wheel") == (candidate.kind is Kind.WHEEL)
+
+
+def is_version(found: str, line: RequirementLine) -> bool:
+    """Tell whether a requirement or constraint takes a version."""
+    return line.requirement is None or line.requirement.specifier.contains(found, prereleases=True)
+
+
+def allows_hash(link: Link, line: RequirementLine) -> bool:
+    """Tell whether a link has a hash that the requirement allows, or tells none at all."""
+    allowed = allowed_hashes(line)
+    return not allowed or not link.hashes or not allowed.isdisjoint(link.hashes.items())
+
+
+def accepts_python(specifiers: str | None, target: Target) -> bool:
+    """Tell whether `Requires-Python` holds for the target; an invalid one excludes nothing, as for pip."""
+    try:
+        return not specifiers or SpecifierSet(specifiers).contains(target.version, prereleases=True)
+    except InvalidSpecifier:
+        return True
+
+
+def check_closed(lines: Sequence[RequirementLine], artifacts: Sequence[Artifact], shelf: Shelf) -> None:
+    """Raise ResolveError when a file's metadata asks for what the input does not pin, or pins to another version.
+
+    Also where a file is at hand but its metadata is not: then nothing tells what else pip would ask for.
+    """
+    by_name = {canonicalize_name(artifact.name): artifact for artifact in artifacts}
+    open_ = [
+        (canonicalize_name(artifact.name), frozenset(line.requirement.extras if line.requirement else ()))
+        for line, artifact in zip(lines, artifacts, strict=True)
+    ]
+    seen = set(open_)
+    while open_:
+        name, extras = open_.pop()
+        artifact = by_name[name]
+        for needed in dependencies(artifact, extras, shelf):
+            check_pinned(artifact, needed, by_name.get(canonicalize_name(needed.name)))
+            asked = canonicalize_name(needed.name), frozenset(needed.extras)
+            if asked not in seen:
+                seen.add(asked)
+                open_.append(asked)
+
+
+def check_pinned(artifact: Artifact, needed: Requirement, pinned: Artifact | None) -> None:
+    """Raise ResolveError unless a dependency is among the pins, in a version that will do."""
+    if pinned is None:
+        raise ResolveError(
+            f"{artifact.name} {artifact.version} needs {needed.name}, which the input does not pin.",
+            hint="Run `wheelwarm prefetch` with it, or `wheelwarm check --resolve`, which lets pip ask the index.",
+        )
+    if pinned.version and not needed.specifier.contains(pinned.version, prereleases=True):
+        raise ResolveError(
+            f"{artifact.name} {artifact.version} needs {needed.name}{needed.specifier}, and the input has "
+            f"{pinned.version}.",
+            hint="Loosen one of the versions.",
+        )
+
+
+def dependencies(artifact: Artifact, extras: Iterable[str], shelf: Shelf) -> Iterator[Requirement]:
+    """Yield what a file needs on the target; ResolveError where that is a hit whose metadata is not at hand."""
+    metadata = cached_metadata(artifact, shelf)
+    if not metadata and is_usable(artifact, shelf):
+        raise ResolveError(
+            f"What {artifact.name} {artifact.version} needs cannot be read from the cache.",
+            hint="Run `wheelwarm prefetch` with it, or `wheelwarm check --resolve`, which lets pip ask the index.",
+        )
+    for text in parse_email(metadata)[0].get("requires_dist", []):
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or holds(requirement.marker, extras, shelf.target):
+            yield requirement
+
+
+def is_usable(artifact: Artifact, shelf: Shelf) -> bool:
+    """Tell whether pip would install from this file without asking anybody for it, and without building."""
+    verdict = shelf.verdict(artifact)
+    return verdict.outcome is Outcome.LOCAL or (artifact.kind is Kind.WHEEL and verdict.warm)
+
+
+def holds(marker: Marker, extras: Iterable[str], target: Target) -> bool:
+    """Tell whether a dependency's marker holds, with any of the extras asked for or with none."""
+    return any(marker.evaluate({**target.environment, "extra": extra}) for extra in (*extras, ""))
+
+
+def cached_metadata(artifact: Artifact, shelf: Shelf) -> bytes:
+    """Return METADATA from its own cache entry, a cached, local or locally built wheel; empty when none is there."""
+    try:
+        if artifact.kind is Kind.SDIST:
+            wheel = shelf.built_wheel(artifact)
+            return metadata_inside(wheel.path, 0, wheel.bytes) if wheel else b""
+        if artifact.url.startswith("file:"):
+            path = path_of(artifact.url)
+            return metadata_inside(path, 0, path.stat().st_size)
+        found = shelf.entry(urls.metadata_at(f"{artifact.url}.metadata"))
+        if found.verdict.outcome is not Outcome.MISS:
+            return shelf.http.read_body(found)
+        entry = shelf.entry(artifact).entry
+        return metadata_inside(entry.body_path, entry.body_offset, entry.size or 0) if entry.stored else b""
+    except (CacheError, FormatError, InputError, OSError):
+        return b""
+
+
+def metadata_inside(wheel: Path, start: int, size: int) -> bytes:
+    """Return METADATA out of a wheel that takes `size` bytes from `start` on in a file, empty when there is none."""
+    with wheel.open("rb") as file:
+        file.seek(start)
+        window = Window(file, size)
+        for member in zip_members(window):
+            if member.name.endswith(b".dist-info/METADATA") and member.name.count(b"/") == 1:
+                return read_zip_member(window, member, limit=METADATA_LIMIT)
+    return b""

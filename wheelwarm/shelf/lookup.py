@@ -1,0 +1,235 @@
+"""What pip would do with its cache for one artifact: the outcome, read from the disk, with its reason.
+
+Joins the two sections of the cache (HTTP entries, locally built wheels) with what the URL alone tells. Asks nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wheelwarm import urls
+from wheelwarm.cache import format as cache_format
+from wheelwarm.cache import wheels
+from wheelwarm.cache.http import HttpCache
+from wheelwarm.cache.integrity import Damage
+from wheelwarm.cache.inventory import Form, item_of
+from wheelwarm.local_files import path_of
+from wheelwarm.model import HIT, LOCAL, Artifact, Contents, Kind, Outcome, Reason, Resolution, Sound, Verdict
+from wheelwarm.shelf.soundness import examine, remembered_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from wheelwarm.cache.http import Lookup
+    from wheelwarm.inputs.requirements import RequirementSet
+    from wheelwarm.ledger.ledger import Ledger
+    from wheelwarm.model import StoredResponse
+    from wheelwarm.targets.target import Target
+
+_REASONS = {
+    Damage.TRUNCATED: Reason.TRUNCATED,
+    Damage.UNREADABLE: Reason.UNREADABLE,
+    Damage.HASH_MISMATCH: Reason.HASH_MISMATCH,
+}
+
+
+class Shelf:
+    """One target's cache, with what is known about it: answers what pip would find.
+
+    `now` is in seconds since the epoch, UTC; `trusted_hosts` are those whose plain http pip caches. `learn_headers`
+    asks pip what it sends; it is called when a Vary names a header that the pip's version does not fix.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        ledger: Ledger,
+        *,
+        now: float,
+        trusted_hosts: Sequence[str] = (),
+        learn_headers: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        traits = target.traits
+        self.target = target
+        self.ledger = ledger
+        self.now = now
+        self.trusted_hosts = tuple(trusted_hosts)
+        self.http = HttpCache(target.cache_dir, layout=traits.layout, inherits_permissions=traits.inherits_permissions)
+        self._headers: dict[str, str | None] = dict(traits.file_headers)
+        self._learn_headers = learn_headers
+
+    def verdict(self, artifact: Artifact) -> Verdict:
+        """Tell what pip would do for this artifact now."""
+        if not artifact.url:
+            return Verdict(Outcome.MISS, Reason.NO_INDEX_PAGE)
+        if (known := urls.verdict_of(artifact.url, self.trusted_hosts)) is not None:
+            return known
+        if artifact.kind is Kind.BUILT_WHEEL:
+            return self.built_verdict(artifact)
+        found = self.entry(artifact)
+        if urls.verdict_of(found.url, self.trusted_hosts) is not None:
+            # A cached redirect leads to where pip uses no cache; an entry under the first URL can take its place.
+            return Verdict(Outcome.MISS, Reason.INSECURE_ORIGIN)
+        verdict = found.verdict
+        if verdict.outcome is Outcome.MISS and (reason := self.ledger.refusal_of(artifact.url)):
+            return Verdict(Outcome.UNCACHEABLE, Reason(reason))
+        return verdict
+
+    def entry(self, artifact: Artifact) -> Lookup:
+        """Look an HTTP entry up, its body's sha256 included where one is expected."""
+        found = self._look_up(artifact)
+        if found.verdict.reason is Reason.VARY_MISMATCH and self._varies_by_unknown(found):
+            self._headers |= self._learn_headers()
+            found = self._look_up(artifact)
+        if artifact.sha256 is None:
+            return self._examined(artifact, found)
+        if found.sha256 and found.body_stat:
+            self.ledger.learn_digest(found.body_path, found.body_stat, found.sha256)
+        return found
+
+    def store(self, url: str, response: StoredResponse, body: Path, *, sha256: str) -> None:
+        """Store a response whose body was hashed while it was written, so that nobody need read it again for that.
+
+        CacheError if it cannot be stored. May be called from any thread.
+        """
+        self.http.store(url, response, body)
+        entry = self.http.entry(cache_format.key(url))
+        if entry.body_stat is not None:
+            self.ledger.learn_digest(entry.body_path, entry.body_stat, sha256)
+
+    def request_headers(self) -> Mapping[str, str | None]:
+        """Return the headers that the target's pip will send for a file, as far as they are known.
+
+        They are the same for wheels, sdists and `.metadata` files.
+        """
+        return self._headers
+
+    def _look_up(self, artifact: Artifact) -> Lookup:
+        return self.http.lookup(
+            artifact.url,
+            self._headers,
+            now=self.now,
+            sha256=artifact.sha256,
+            verified=self.ledger.digest_of,
+        )
+
+    def _varies_by_unknown(self, found: Lookup) -> bool:
+        known = {name.lower() for name in self._headers}
+        return found.stored is not None and any(name.lower() not in known for name in found.stored.vary)
+
+    def built_verdict(self, artifact: Artifact) -> Verdict:
+        """Tell whether pip would find a locally built wheel for this sdist."""
+        if self.target.elsewhere:
+            return Verdict(Outcome.UNCACHEABLE, Reason.BUILT_ELSEWHERE)
+        if wheel := self.built_wheel(artifact):
+            damage = self._damage(artifact, Form.BUILT_WHEEL, wheel.path)
+            return Verdict(Outcome.MISS, _reason(damage)) if damage else HIT
+        if not wheels.should_cache(artifact.url):
+            return Verdict(Outcome.UNCACHEABLE, Reason.UNVERSIONED_ARCHIVE)
+        return Verdict(Outcome.MISS, Reason.NOT_BUILT)
+
+    def built_wheel(self, artifact: Artifact) -> wheels.BuiltWheel | None:
+        """Return the locally built wheel that pip would take for this sdist."""
+        key = wheels.wheel_key(
+            artifact.url,
+            hash=artifact.link_hash,
+            subdirectory=artifact.subdirectory,
+            interpreter_name=self.target.interpreter_name,
+            interpreter_version=self.target.interpreter_version,
+        )
+        return wheels.find(self.target.cache_dir, key, project=artifact.name, tags=self.target.tags)
+
+    def discard(self, artifact: Artifact) -> None:
+        """Remove what pip would find for an artifact and fail on."""
+        if artifact.kind is not Kind.BUILT_WHEEL:
+            self.http.remove(self._look_up(artifact).entry.key)
+        elif wheel := self.built_wheel(artifact):
+            wheel.path.unlink(missing_ok=True)
+
+    def _examined(self, artifact: Artifact, found: Lookup) -> Lookup:
+        """Look inside what no one states the sha256 of, unless it is as it was when it was last found sound."""
+        if found.stored is None or found.verdict.outcome is Outcome.MISS:
+            return found
+        paths = dict.fromkeys((found.entry.metadata_path, found.body_path))
+        damage = self._damage(artifact, Form.ENTRY, *paths)
+        return replace(found, verdict=Verdict(Outcome.MISS, _reason(damage))) if damage else found
+
+    def _damage(self, artifact: Artifact, form: Form, *paths: Path) -> Damage | None:
+        root = self.target.cache_dir
+        try:
+            item = item_of(root, form, *paths)
+        except OSError:
+            return None
+        known = self.ledger.sound_of(item.path)
+        if known and known.mark == item.mark:
+            return None
+        contents = Contents(kind=artifact.kind, filename=artifact.filename)
+        finding = examine(root, item, contents, remembered=remembered_of(known, item))
+        if finding and finding.sha256 and not finding.damage:
+            self.ledger.learn_sound({item.path: Sound(item.mark, finding.sha256, finding.authentic)})
+        return finding.damage if finding else None
+
+    def hashed(self, artifact: Artifact) -> Artifact:
+        """Return the artifact with its size and a sha256: the one that is stated, else that of the file at hand."""
+        artifact = self.measured(artifact)
+        if artifact.hashes or artifact.url.startswith("file:"):
+            return artifact if artifact.hashes else with_digest(artifact)
+        found = self._look_up(artifact)
+        return artifact if found.stored is None else replace(artifact, hashes={"sha256": self.http.digest(found)})
+
+    def measured(self, artifact: Artifact) -> Artifact:
+        """Return the artifact with the size and, for a locally built wheel, the file name that the disk tells."""
+        if artifact.kind is Kind.BUILT_WHEEL:
+            wheel = self.built_wheel(artifact)
+            return replace(artifact, filename=wheel.path.name, size=wheel.bytes) if wheel else artifact
+        if artifact.size is not None or not artifact.url.startswith("http"):
+            return artifact
+        return replace(artifact, size=self.entry(artifact).entry.size)
+
+
+def _reason(damage: Damage) -> Reason:
+    return _REASONS.get(damage, Reason.DAMAGED)
+
+
+def with_digest(artifact: Artifact) -> Artifact:
+    """Return a local file's artifact with its sha256; a folder has none."""
+    path = path_of(artifact.url)
+    if not path.is_file():
+        return artifact
+    with path.open("rb") as file:
+        return replace(artifact, hashes={"sha256": hashlib.file_digest(file, "sha256").hexdigest()})
+
+
+def wanted(resolution: Resolution, *, builds: bool = True) -> Iterator[Artifact]:
+    """Yield the artifacts that pip will ask for: each resolved file, the wheel built from it, build requirements.
+
+    Without `builds` an sdist stands for itself.
+    """
+    for artifact in resolution.artifacts:
+        yield artifact
+        if builds and artifact.kind is Kind.SDIST and urls.verdict_of(artifact.url, ()) is not LOCAL:
+            pattern = f"{artifact.name}-{artifact.version}-*.whl"
+            yield replace(artifact, kind=Kind.BUILT_WHEEL, filename=pattern, hashes={}, size=None)
+    yield from (one for one in resolution.supporting if one.kind is not Kind.METADATA)
+
+
+def wanted_metadata(resolution: Resolution) -> Iterator[Artifact]:
+    """Yield the `.metadata` files that pip asks for while it resolves (PEP 658)."""
+    yield from (one for one in resolution.supporting if one.kind is Kind.METADATA)
+
+
+def trusted_hosts_of(requirements: RequirementSet, target: Target) -> tuple[str, ...]:
+    """Every host that the input or pip's configuration trusts."""
+    return (*requirements.options.trusted_hosts, *(target.setting("trusted-host") or "").split())
+
+
+def index_urls_of(requirements: RequirementSet, target: Target) -> tuple[str, ...]:
+    """Every index that pip would ask, the input's before those of its configuration; they may hold credentials."""
+    options = requirements.options
+    if options.no_index:
+        return ()
+    first = options.index_url or target.setting("index-url") or ""
+    return (*first.split(), *options.extra_index_urls, *(target.setting("extra-index-url") or "").split())

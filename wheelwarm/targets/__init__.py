@@ -1,0 +1,1 @@
+"""The Python for which things are warmed: found, asked what it is, and its pip at work."""

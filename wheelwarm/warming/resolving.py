@@ -1,0 +1,220 @@
+"""One run's way to a resolution: remembered, told by pins and the index, or asked of the target's pip.
+
+A spoilt entry that makes pip fail is removed, and pip asked once more.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wheelwarm import urls
+from wheelwarm.cache import format as cache_format
+from wheelwarm.errors import HashMismatchError, ResolveError
+from wheelwarm.fetcher import Fetcher
+from wheelwarm.model import Action, Kind, Silent
+from wheelwarm.resolution import pins
+from wheelwarm.resolution.completion import Completer
+from wheelwarm.resolution.knowledge import fresh_resolution
+from wheelwarm.resolution.pages import Pages
+from wheelwarm.resolution.resolver import input_digest, resolve
+from wheelwarm.shelf.lookup import wanted
+from wheelwarm.warming.scout import Scout, absent, can_go
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from wheelwarm.inputs.requirements import RequirementSet
+    from wheelwarm.model import Artifact, Observer, Resolution
+    from wheelwarm.shelf.lookup import Shelf
+    from wheelwarm.warming.filling import Done, Filler
+    from wheelwarm.warming.scout import Scouted
+
+STORED = (Action.DOWNLOADED, Action.SEEDED, Action.REVALIDATED, Action.SHARED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolving:
+    """What a prefetch resolves with.
+
+    `outrider` makes the filler of a scout that goes before pip; None where nothing may be fetched. `refresh` takes
+    nothing from memory. `resolver` is pip or uv. Their files stand below `scratch`. `ahead` is what was
+    fetched before pip asked for it.
+    """
+
+    requirements: RequirementSet
+    shelf: Shelf
+    fetcher: Fetcher
+    filler: Filler
+    environ: Mapping[str, str]
+    scratch: Path
+    observer: Observer
+    outrider: Callable[[Fetcher, Observer], Filler] | None = None
+    refresh: bool = False
+    resolver: str = "pip"
+    ahead: dict[tuple[Kind, str], tuple[Artifact, Done]] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Under which the ledger remembers the resolution."""
+        return input_digest(self.requirements, self.shelf.target, resolver=self.resolver)
+
+    def known(self) -> Resolution | None:
+        """Return what the requirements stand for if pip need not be asked: no file in the cache changes by that."""
+        known = None if self.refresh else fresh_resolution(self.requirements, self.shelf, resolver=self.resolver)
+        return known or self._pinned()
+
+    def asked(self) -> Resolution:
+        """Ask pip, or uv, what the requirements stand for now, with the hashes of all files.
+
+        Raises ResolveError, in its words.
+        """
+        return self._completer.complete(self._ask_uv() if self.resolver == "uv" else self._asked())
+
+    def _ask_uv(self) -> Resolution:
+        from wheelwarm.resolution.uv_resolver import resolve_by_uv
+
+        return resolve_by_uv(
+            self.requirements,
+            self.shelf.target,
+            environ=self.environ,
+            scratch=Path(tempfile.mkdtemp(dir=self.scratch)),
+            now=self.shelf.now,
+            observer=self.observer,
+        )
+
+    def remember(self, resolution: Resolution, made: float) -> None:
+        """Keep a resolution; index pages stored later than `made` may lead pip to something else.
+
+        What was itself remembered keeps its age.
+        """
+        if resolution.source != "ledger":
+            self.shelf.ledger.remember(self.digest, self.shelf.target.identity, replace(resolution, made=made))
+
+    def check(self, resolution: Resolution) -> None:
+        """Raise ResolveError when files that pins name need another one, which their metadata tells only now."""
+        if resolution.source == "pins":
+            pins.check_resolved(self.requirements, resolution, self.shelf)
+
+    def _pinned(self) -> Resolution | None:
+        """Take pins with hashes for the lock that they are: only their index pages are asked for.
+
+        What has to be built asks for more than that, and what no page lists is for pip to explain.
+        """
+        if not pins.is_lock(self.requirements) or self.shelf.target.elsewhere:
+            return None
+        self.observer.phase("asking the index")
+        found = pins.resolve_pins(self.requirements, self.shelf, fetcher=self.fetcher)
+        if found is None or not all(one.kind is Kind.WHEEL and one.sha256 for one in found.artifacts):
+            return None
+        return found
+
+    @property
+    def _completer(self) -> Completer:
+        return Completer(
+            shelf=self.shelf,
+            fetcher=self.fetcher,
+            previous=self._previous(),
+            requirement_hashes=self.requirements.hashes,
+            learn_build=self.filler.learn_build if self.outrider and not self.shelf.target.elsewhere else None,
+        )
+
+    def _previous(self) -> Resolution | None:
+        return self.shelf.ledger.recall(self.digest, self.shelf.target.identity)
+
+    def _asked(self) -> Resolution:
+        """Ask pip, a second time after a spoilt entry that made it fail was removed."""
+        try:
+            return self._ask()
+        except HashMismatchError as error:
+            if not self._evict(error):
+                raise
+        except ResolveError:
+            if not self._discard_damaged():
+                raise
+        try:
+            return self._ask()
+        except HashMismatchError as error:
+            # The server sends what the index does not state, and pip has stored it before it looked.
+            self._evict(error)
+            raise
+
+    def _ask(self) -> Resolution:
+        """Let a scout go before pip, and ask pip while the files come that it will most likely take.
+
+        Should pip have used an index page that was in its cache before, and which the scout did not ask for, it is
+        asked once more, for fresh pages only.
+        """
+        if self.outrider is None or not can_go(self.requirements, self.shelf):
+            return self._ask_pip(refresh=True, observer=self.observer)
+        with Fetcher(self.fetcher.network) as fetcher:
+            self.observer.phase("looking ahead")
+            scouted = Scout(self.requirements, self.shelf, fetcher, self.outrider(fetcher, Silent())).walk()
+            self._note(scouted.done)
+            with self._meanwhile(scouted, fetcher, self.outrider) as watcher:
+                found = self._ask_pip(refresh=False, observer=watcher)
+        pages = [url for url in found.asked if urls.is_page(url)]
+        is_current = all(scouted.is_current(url, self.shelf) for url in pages)
+        return found if is_current else self._ask_pip(refresh=True, observer=self.observer)
+
+    @contextmanager
+    def _meanwhile(
+        self, scouted: Scouted, fetcher: Fetcher, outrider: Callable[[Fetcher, Observer], Filler]
+    ) -> Iterator[Observer]:
+        """Fetch files while pip resolves; before it does if it is a pip that fetches them itself to resolve.
+
+        Yields who is to watch pip: nobody while the files' own progress is shown.
+        """
+        filler = outrider(fetcher, self.observer)
+        filler.seed = filler.seed.knowing(scouted.pages)
+        wanted = absent(scouted.files, self.shelf)
+        self.observer.phase("fetching" if wanted else "resolving")
+        with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+            coming = pool.submit(lambda: list(filler.fill(wanted)))
+            try:
+                if self.shelf.target.traits.dry_run_fetches_bodies:
+                    coming.result()
+                yield Silent() if wanted else self.observer
+            except BaseException:
+                fetcher.cancel()
+                raise
+        self._note(coming.result())
+
+    def _note(self, results: Iterable[tuple[Artifact, Done]]) -> None:
+        self.ahead.update((one.identity, (one, done)) for one, done in results if done.action in STORED)
+
+    def _ask_pip(self, *, refresh: bool, observer: Observer) -> Resolution:
+        return resolve(
+            self.requirements,
+            self.shelf.target,
+            environ=self.environ,
+            scratch=Path(tempfile.mkdtemp(dir=self.scratch)),
+            now=self.shelf.now,
+            observer=observer,
+            refresh=refresh,
+        )
+
+    def _evict(self, error: HashMismatchError) -> bool:
+        """Remove the entry whose body pip refused, unless the index itself states that body's hash."""
+        pages = Pages(self.shelf, error.asked, self.fetcher)
+        for artifact in (urls.named(url) for url in error.asked if not urls.is_page(url)):
+            found = self.shelf.http.lookup(artifact.url, self.shelf.request_headers(), now=self.shelf.now)
+            if found.stored is None or self.shelf.http.digest(found) != error.got:
+                continue
+            (listed,) = pages.complete([artifact])
+            if listed is not None and listed.sha256 == error.got:
+                return False
+            self.observer.note(f"Removed a spoilt entry: {artifact.filename} had another hash than the index states.")
+            self.shelf.http.remove(cache_format.key(artifact.url))
+            return True
+        return False
+
+    def _discard_damaged(self) -> bool:
+        """Remove what the last run for this input left and is damaged now: pip may have failed on it."""
+        previous = self._previous()
+        known = wanted(previous) if previous else ()
+        return sum(self.filler.discard(artifact, self.shelf.verdict(artifact)) for artifact in known) > 0

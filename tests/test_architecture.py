@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
 
 import wheelwarm
 
@@ -202,9 +203,6 @@ def test_help_starts_without_the_operations() -> None:
 
 def test_the_dependencies_are_those_of_the_design() -> None:
     """At run time wheelwarm needs what the design names, and nothing else."""
-    names = {
-        requirement.split(">")[0].split("[")[0].strip().lower()
-        for requirement in importlib.metadata.requires("wheelwarm") or ()
-        if "extra ==" not in requirement
-    }
+    wanted = [Requirement(text) for text in importlib.metadata.requires("wheelwarm") or ()]
+    names = {one.name.lower() for one in wanted if not (one.marker and "extra" in str(one.marker))}
     assert names == {"msgpack", "packaging", "pip", "tomli-w", "truststore", "typer", "urllib3"}

@@ -21,13 +21,13 @@ from tests.helpers.index import Fault
 from tests.helpers.program import Program
 from tests.helpers.uv_world import needs_uv
 from wheelwarm.cli import app
+from wheelwarm.cli.commands import COMMANDS
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
     from tests.helpers.pips import PipEnvironment
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "guide.md").read_text(encoding="utf-8")
-COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
 WARMING = ("prefetch", "check")
 
 ENVELOPE = {"wheelwarm", "command", "status", "data", "errors"}

@@ -16,10 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wheelwarm import __version__
-from wheelwarm.cli import doctoring, exporting, keeping, looking, starting, verifying, warming
-from wheelwarm.cli.configuring import Command
-from wheelwarm.cli.examples import epilog
-from wheelwarm.cli.helping import Group
+from wheelwarm.cli.commands import CONTEXT, Group
 from wheelwarm.targets.surroundings import leave_hook
 
 if TYPE_CHECKING:
@@ -32,21 +29,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT,
 )
-app.command()(warming.prefetch)
-app.command()(warming.check)
-app.command()(looking.stats)
-app.command("list")(looking.list_)
-app.command()(keeping.prune)
-app.command()(looking.remove)
-app.command()(verifying.verify)
-app.command()(exporting.export)
-app.command()(doctoring.doctor)
-app.command()(starting.init)
-for registered in app.registered_commands:
-    registered.cls = Command
-    registered.epilog = epilog(registered.name or str(getattr(registered.callback, "__name__", "")))
 
 
 def print_version(wanted: bool) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-import typer.main
-
-from wheelwarm.cli import app
+from wheelwarm.cli.commands import COMMANDS, build
 from wheelwarm.cli.examples import EXAMPLES
 
 if TYPE_CHECKING:
@@ -24,8 +22,7 @@ meanings. Exit codes: 0 done, 1 the answer is no, 2 usage, 3 could not do it, 13
 
 def manual() -> str:
     """Return the whole page."""
-    group: Any = typer.main.get_command(app)
-    return "\n".join([HEAD, *(line for name, command in group.commands.items() for line in section(name, command))])
+    return "\n".join([HEAD, *(line for name in COMMANDS for line in section(name, build(name)))])
 
 
 def section(name: str, command: Any) -> Iterator[str]:

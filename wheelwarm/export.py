@@ -194,7 +194,7 @@ def _body(artifact: Artifact, path: Path | None, shelf: Shelf) -> Entry | Reason
 
 
 def _whole(path: Path) -> Entry:
-    return Entry(key="", metadata_path=path, body_path=path, size=path.stat().st_size)
+    return Entry(key="", metadata_file=str(path), body_file=str(path), size=path.stat().st_size)
 
 
 def _pages(house: Wheelhouse, rows: Sequence[Exported]) -> tuple[str, ...]:

@@ -177,6 +177,6 @@ def _digest(root: Path, holding: Holding, ledger: Ledger) -> str:
 def _entry(root: Path, item: Item, path: Path, size: int) -> Entry | None:
     """Return where the body is; None if what was an entry is none any more."""
     if item.form is not Form.ENTRY:
-        return Entry(key="", metadata_path=path, body_path=path, size=size)
+        return Entry(key="", metadata_file=str(path), body_file=str(path), size=size)
     entry = entries.read_entry(root / item.section, key_of(item), Layout(item.section))
     return None if entry.stored is None else entry

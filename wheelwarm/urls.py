@@ -121,6 +121,8 @@ def is_trusted(url: str, trusted_hosts: Sequence[str]) -> bool:
 
 def verdict_of(url: str, trusted_hosts: Sequence[str]) -> Verdict | None:
     """Return what the URL alone decides: local, version control, plain http from a host that nobody vouched for."""
+    if url.startswith("https:"):
+        return None
     scheme = urlsplit(url).scheme.lower()
     if scheme == "file":
         return LOCAL

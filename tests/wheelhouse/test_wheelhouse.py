@@ -25,7 +25,7 @@ AFRESH = {How.COPIED, How.REFLINKED}
 def entry(path: Path, *, offset: int = 0, size: int | None = None) -> Entry:
     """Describe a body in the cache."""
     whole = path.stat().st_size if size is None else size
-    return Entry(key="", metadata_path=path, body_path=path, body_offset=offset, size=whole)
+    return Entry(key="", metadata_file=str(path), body_file=str(path), body_offset=offset, size=whole)
 
 
 def hashes(content: bytes) -> dict[str, str]:

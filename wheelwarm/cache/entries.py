@@ -12,17 +12,17 @@ import stat
 from dataclasses import dataclass, replace
 from functools import partial
 from io import FileIO
-from itertools import islice
+from itertools import accumulate, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from wheelwarm.cache.format import HEAD_SIZE, embedded_body, entry_path, is_key, loads, without_body
+from wheelwarm.cache.format import HEAD_SIZE, check_key, embedded_body, is_key, loads, without_body
 from wheelwarm.cache.freshness import lowered
 from wheelwarm.errors import FormatError
 from wheelwarm.model import Layout, Reason, StoredResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAX_METADATA = 16 * 2**20
 """Bytes of metadata that are read at most: http.client lets no response through with more than 6.5 MiB of headers."""
@@ -40,17 +40,28 @@ _USUAL_METADATA = 2**14
 class Entry:
     """What the disk holds under one key; `stored` is None when there is no readable entry, and `problem` says why.
 
-    The body is `size` bytes from `body_offset` on in `body_path`, which is the metadata's file in the `http` layout.
+    The body is `size` bytes from `body_offset` on in `body_file`, which is the metadata's file in the `http` layout.
+    The files are texts: making paths of them takes longer than all else that a look at an entry does.
     """
 
     key: str
-    metadata_path: Path
-    body_path: Path
+    metadata_file: str
+    body_file: str
     body_offset: int = 0
     size: int | None = None
     body_stat: os.stat_result | None = None
     stored: StoredResponse | None = None
     problem: Reason | None = None
+
+    @property
+    def metadata_path(self) -> Path:
+        """Where the metadata stands."""
+        return Path(self.metadata_file)
+
+    @property
+    def body_path(self) -> Path:
+        """Where the body stands."""
+        return Path(self.body_file)
 
 
 def read_entry(section: Path, key: str, layout: Layout, *, walked: bool = False) -> Entry:
@@ -58,13 +69,14 @@ def read_entry(section: Path, key: str, layout: Layout, *, walked: bool = False)
 
     `walked` says that the caller has come to the entry through its folders, none of which is a symbolic link.
     """
-    path = section / entry_path(key)
-    body_path = path if layout is Layout.HTTP else body_of(path)
-    found = partial(Entry, key=key, metadata_path=path, body_path=body_path)
+    folders = [str(section), *check_key(key)[:FAN_OUT]]
+    path = os.path.join(*folders, key)  # noqa: PTH118
+    body_path = path if layout is Layout.HTTP else f"{path}.body"
+    found = partial(Entry, key=key, metadata_file=path, body_file=body_path)
     metadata, body = _lstat(path), _lstat(body_path)
     if metadata is None or body is None:
         return found(problem=Reason.ABSENT if metadata is None else Reason.BODY_MISSING)
-    if not (stat.S_ISREG(metadata.st_mode) and stat.S_ISREG(body.st_mode)) or (not walked and is_led_out(path)):
+    if not (stat.S_ISREG(metadata.st_mode) and stat.S_ISREG(body.st_mode)) or (not walked and _is_led_out(folders)):
         return found(problem=Reason.UNREADABLE)
     try:
         stored, offset, size = read_embedded(path) if layout is Layout.HTTP else _read_pair(path, body_path, body)
@@ -119,7 +131,7 @@ def digest_of(entry: Entry) -> str:
 
 def chunks(entry: Entry) -> Iterator[bytes]:
     """Yield an entry's body as it was sent (a Content-Encoding still on it); OSError if it cannot be read."""
-    with open_quietly(entry.body_path) as file:
+    with open_quietly(entry.body_file) as file:
         file.seek(entry.body_offset)
         yield from read(file, entry.size or 0)
 
@@ -171,10 +183,15 @@ def is_led_out(path: Path) -> bool:
     return any(folder.is_symlink() for folder in islice(path.parents, FAN_OUT))
 
 
-def _read_pair(path: Path, body_path: Path, body: os.stat_result) -> tuple[StoredResponse, int, int]:
+def _is_led_out(folders: Sequence[str]) -> bool:
+    """Tell the same of an entry by the section and the names of its folders in it."""
+    return any(map(os.path.islink, islice(accumulate(folders, os.path.join), 1, None)))
+
+
+def _read_pair(path: str, body_path: str, body: os.stat_result) -> tuple[StoredResponse, int, int]:
     """Return the response without a body, and where the body is: its offset and size in bytes."""
     if not os.access(body_path, os.R_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(body_path))
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), body_path)
     return read_metadata(path), 0, body.st_size
 
 
@@ -192,9 +209,9 @@ def _to_end(file: BinaryIO) -> bytes:
     return data + file.read()
 
 
-def _lstat(path: Path) -> os.stat_result | None:
+def _lstat(path: str) -> os.stat_result | None:
     try:
-        return path.lstat()
+        return os.lstat(path)
     except OSError:
         return None
 

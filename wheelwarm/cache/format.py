@@ -103,9 +103,14 @@ def entry_path(key: str) -> PurePosixPath:
 
     Raises FormatError when `key` is no cache key, so that no path out of the section can be made.
     """
+    return PurePosixPath(*check_key(key)[:5], key)
+
+
+def check_key(key: str) -> str:
+    """Return a key as it is; FormatError when it is none."""
     if not is_key(key):
         raise FormatError(f"{key!r} is not a key of pip's cache")
-    return PurePosixPath(*key[:5], key)
+    return key
 
 
 def is_key(name: str) -> bool:

@@ -90,7 +90,7 @@ class HttpCache:
         *,
         now: float,
         sha256: str | None = None,
-        verified: Callable[[Path, os.stat_result], str | None] | None = None,
+        verified: Callable[[str, os.stat_result], str | None] | None = None,
     ) -> Lookup:
         """Tell what pip would do with the cache for a GET with these headers, and check the body it would get.
 
@@ -105,7 +105,7 @@ class HttpCache:
         if sha256 is None:
             return found
         try:
-            remembered = verified(found.body_path, found.body_stat) if verified and found.body_stat else None
+            remembered = verified(found.entry.body_file, found.body_stat) if verified and found.body_stat else None
             digest = remembered or entries.digest_of(found.entry)
         except OSError:
             return replace(found, verdict=Verdict(Outcome.MISS, Reason.UNREADABLE))

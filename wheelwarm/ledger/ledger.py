@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,13 +23,13 @@ from wheelwarm.model import Artifact, Contents, Kind, Problem, Resolution, Run, 
 __all__ = ["BUSY_SECONDS", "FILE", "FOLDER", "SCHEMA_VERSION", "Ledger", "dump", "load"]
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from wheelwarm.cache.inventory import File
 
 _T = TypeVar("_T")
+_Body = tuple[int, int, int, str]
 _TEXTS = {str, type(None)}
 # Look-ups, since calling an enumeration costs ten times as much, and a large cache has very many rows.
 _KINDS = {kind.value: kind for kind in Kind}
@@ -47,7 +48,8 @@ class Ledger:
         self.cache_dir = cache_dir
         self.path = cache_dir / FOLDER / FILE
         self.warnings: list[str] = []
-        self._bodies: dict[str, tuple[int, int, int, str]] = {}
+        self._bodies: dict[str, _Body] = {}
+        self._known_bodies: dict[str, _Body] = {}
         self._connection = self._open()
 
     def __enter__(self) -> Ledger:
@@ -105,18 +107,24 @@ class Ledger:
             self.warnings.append(f"The ledger's memory of a resolution cannot be read ({exc!r}).")
             return None
 
-    def digest_of(self, path: Path, stat: os.stat_result) -> str | None:
+    def digest_of(self, path: str | Path, stat: os.stat_result) -> str | None:
         """Return the sha256 computed for this file earlier, if size, time and inode say that it is the same file."""
         relative = self._relative(path)
-        rows = self._all("SELECT size, mtime_ns, inode, sha256 FROM body WHERE path = ?", (relative,))
-        row = self._bodies.get(relative) or next(iter(rows), None)
-        if row is None or tuple(row[:3]) != (stat.st_size, stat.st_mtime_ns, stat.st_ino):
+        body = self._bodies.get(relative) or self._recall_body(relative)
+        if body is None or body[:3] != (stat.st_size, stat.st_mtime_ns, stat.st_ino):
             return None
-        return str(row[3])
+        return str(body[3])
 
-    def learn_digest(self, path: Path, stat: os.stat_result, sha256: str) -> None:
-        """Keep the sha256 of a file; written when the ledger closes."""
-        self._bodies[self._relative(path)] = (stat.st_size, stat.st_mtime_ns, stat.st_ino, sha256)
+    def _recall_body(self, relative: str) -> _Body | None:
+        for row in self._all("SELECT size, mtime_ns, inode, sha256 FROM body WHERE path = ?", (relative,)):
+            self._known_bodies[relative] = row
+        return self._known_bodies.get(relative)
+
+    def learn_digest(self, path: str | Path, stat: os.stat_result, sha256: str) -> None:
+        """Keep the sha256 of a file; written when the ledger closes, unless it is known."""
+        relative, body = self._relative(path), (stat.st_size, stat.st_mtime_ns, stat.st_ino, sha256)
+        if self._known_bodies.get(relative) != body:
+            self._bodies[relative] = body
 
     def learn_digest_of(self, file: File, sha256: str) -> None:
         """Keep the same of a file that a walk has found."""
@@ -206,8 +214,9 @@ class Ledger:
         if unreadable:
             self.warnings.append(f"The ledger {self.path} has rows that cannot be read: {unreadable}.")
 
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self.cache_dir).as_posix()
+    def _relative(self, path: str | Path) -> str:
+        """Return a path below the cache directory, with slashes on every system."""
+        return os.fspath(path).removeprefix(f"{self.cache_dir}{os.sep}").replace(os.sep, "/")
 
     def _open(self) -> sqlite3.Connection | None:
         if self.path.parent.is_symlink() or self.path.is_symlink():

@@ -70,7 +70,7 @@ class Shelf:
         if artifact.kind is Kind.BUILT_WHEEL:
             return self.built_verdict(artifact)
         found = self.entry(artifact)
-        if urls.verdict_of(found.url, self.trusted_hosts) is not None:
+        if found.url != artifact.url and urls.verdict_of(found.url, self.trusted_hosts) is not None:
             # A cached redirect leads to where pip uses no cache; an entry under the first URL can take its place.
             return Verdict(Outcome.MISS, Reason.INSECURE_ORIGIN)
         verdict = found.verdict
@@ -87,7 +87,7 @@ class Shelf:
         if artifact.sha256 is None:
             return self._examined(artifact, found)
         if found.sha256 and found.body_stat:
-            self.ledger.learn_digest(found.body_path, found.body_stat, found.sha256)
+            self.ledger.learn_digest(found.entry.body_file, found.body_stat, found.sha256)
         return found
 
     def store(self, url: str, response: StoredResponse, body: Path, *, sha256: str) -> None:
@@ -98,7 +98,7 @@ class Shelf:
         self.http.store(url, response, body)
         entry = self.http.entry(cache_format.key(url))
         if entry.body_stat is not None:
-            self.ledger.learn_digest(entry.body_path, entry.body_stat, sha256)
+            self.ledger.learn_digest(entry.body_file, entry.body_stat, sha256)
 
     def request_headers(self) -> Mapping[str, str | None]:
         """Return the headers that the target's pip will send for a file, as far as they are known.

@@ -11,7 +11,7 @@ from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Kind, Resolution, Row, Summary
 from wheelwarm.resolution.knowledge import known_resolution
 from wheelwarm.resolution.left_out import left_out
-from wheelwarm.resolution.resolver import input_digest
+from wheelwarm.resolution.question import input_digest
 from wheelwarm.shelf.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.targets import wire
 

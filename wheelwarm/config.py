@@ -6,9 +6,7 @@ are errors, since a misspelt policy would else be silently none. Relative paths 
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -98,6 +96,8 @@ def _table_in(path: Path, sections: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def _parsed(path: Path, content: bytes) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as exc:
@@ -183,6 +183,8 @@ class _Table:
 
     def expect(self, *known: str) -> None:
         """Refuse every other key, with the nearest name that is known."""
+        import difflib
+
         for key in self.values:
             if key in known:
                 continue

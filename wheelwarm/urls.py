@@ -7,14 +7,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-
 from wheelwarm.model import LOCAL, Artifact, Kind, Outcome, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -49,6 +41,8 @@ def is_metadata(url: str) -> bool:
 
 def page_project(url: str) -> str:
     """Return the project an index page is of, by the last part of its path (PEP 503), normalised."""
+    from packaging.utils import canonicalize_name
+
     return canonicalize_name(file_name(url.rstrip("/")))
 
 
@@ -88,6 +82,8 @@ def tags_of(filename: str) -> tuple[str, ...]:
 # A wheel and its `.metadata` come one after the other.
 @lru_cache(maxsize=256)
 def _parts(filename: str) -> tuple[str, str, tuple[str, ...]]:
+    from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+
     try:
         if filename.endswith(".whl"):
             name, version, _, tags = parse_wheel_filename(filename)

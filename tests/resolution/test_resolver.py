@@ -16,7 +16,8 @@ from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.inputs.index_options import IndexOptions
 from wheelwarm.inputs.requirements import read
 from wheelwarm.model import Kind, Silent
-from wheelwarm.resolution.resolver import artifact, fragment_hash, input_digest, read_log, resolve
+from wheelwarm.resolution.question import input_digest
+from wheelwarm.resolution.resolver import artifact, fragment_hash, read_log, resolve
 from wheelwarm.targets.probing import probe
 
 if TYPE_CHECKING:

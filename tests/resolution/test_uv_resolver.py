@@ -19,7 +19,7 @@ from wheelwarm.errors import InputError, ResolveError
 from wheelwarm.inputs.index_options import IndexOptions
 from wheelwarm.inputs.requirements import read
 from wheelwarm.model import Silent
-from wheelwarm.resolution.resolver import input_digest
+from wheelwarm.resolution.question import input_digest
 from wheelwarm.resolution.uv_resolver import explain, find_uv, resolve_by_uv
 from wheelwarm.targets.probing import probe
 

@@ -70,7 +70,7 @@ def read_entry(section: Path, key: str, layout: Layout, *, walked: bool = False)
     `walked` says that the caller has come to the entry through its folders, none of which is a symbolic link.
     """
     folders = [str(section), *check_key(key)[:FAN_OUT]]
-    path = os.path.join(*folders, key)  # noqa: PTH118
+    path = os.sep.join((*folders, key))  # noqa: PTH118 - a Path takes ten times as long
     body_path = path if layout is Layout.HTTP else f"{path}.body"
     found = partial(Entry, key=key, metadata_file=path, body_file=body_path)
     metadata, body = _lstat(path), _lstat(body_path)
@@ -185,7 +185,7 @@ def is_led_out(path: Path) -> bool:
 
 def _is_led_out(folders: Sequence[str]) -> bool:
     """Tell the same of an entry by the section and the names of its folders in it."""
-    return any(map(os.path.islink, islice(accumulate(folders, os.path.join), 1, None)))
+    return any(map(os.path.islink, islice(accumulate(folders, lambda above, name: f"{above}{os.sep}{name}"), 1, None)))
 
 
 def _read_pair(path: str, body_path: str, body: os.stat_result) -> tuple[StoredResponse, int, int]:

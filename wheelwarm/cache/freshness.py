@@ -10,7 +10,6 @@ import calendar
 import math
 import re
 from dataclasses import dataclass, replace
-from email.utils import formatdate, parsedate_tz
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -152,6 +151,8 @@ def seed(headers: Mapping[str, str], *, now: float, sha256: str, lifetime: int) 
 
     Keeps what is true of the body, drops what was true of the exchange; fresh for `lifetime` seconds from `now`.
     """
+    from email.utils import formatdate
+
     kept = {name: value for name, value in headers.items() if name.lower() in _TRUE_OF_THE_BODY}
     return kept | {
         "Date": formatdate(now, usegmt=True),
@@ -177,6 +178,8 @@ def _has_reason_to_store(status: int, headers: Mapping[str, str], response: _Dir
 
 
 def _vary_matches(stored: StoredResponse, request_headers: Mapping[str, str | None]) -> bool:
+    if not stored.vary:
+        return True
     if "*" in stored.vary:
         return False
     sent = lowered(request_headers)
@@ -208,6 +211,8 @@ def _parse(value: str) -> int | None:
         if usual := _USUAL_DATE.fullmatch(value):
             day, month, year, *clock = usual.groups()
             return calendar.timegm((int(year), _MONTHS.index(month) + 1, int(day), *map(int, clock)))
+        from email.utils import parsedate_tz  # which loads all of `socket`, for what servers hardly ever send
+
         parsed = parsedate_tz(value)
         return None if parsed is None else calendar.timegm(parsed[:6])
     except (ArithmeticError, LookupError, TypeError) as exc:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from wheelwarm.errors import OfflineError, WheelwarmError
 
@@ -67,6 +65,8 @@ def urls_of(requirements: RequirementSet, target: Target) -> Iterator[str]:
 
 def server_of(url: str, *, proxy: str | None = None) -> tuple[str, int] | None:
     """Return whom a connection for a URL goes to, the proxy where there is one; None for what is no http(s) URL."""
+    from urllib.request import getproxies, proxy_bypass
+
     try:
         parts = urlsplit(url)
         if parts.scheme not in PORTS or not parts.hostname:
@@ -82,6 +82,8 @@ def server_of(url: str, *, proxy: str | None = None) -> tuple[str, int] | None:
 
 def answers(server: tuple[str, int]) -> bool:
     """Tell whether a server takes a connection within a few seconds."""
+    import socket
+
     try:
         with socket.create_connection(server, timeout=PATIENCE_SECONDS):
             return True

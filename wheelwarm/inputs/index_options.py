@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -113,6 +111,8 @@ class IndexOptions:
 
 def forced_format(options: IndexOptions, name: str) -> str | None:
     """Return `wheel` or `sdist` where pip may take nothing else of a project: its own name beats `:all:`."""
+    from packaging.utils import canonicalize_name
+
     for selector in (canonicalize_name(name), _ALL):
         if selector in options.only_binary:
             return "wheel"
@@ -122,6 +122,8 @@ def forced_format(options: IndexOptions, name: str) -> str | None:
 
 
 def _select(value: str, chosen: frozenset[str], others: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    from packaging.utils import canonicalize_name
+
     names = value.split(",")
     if _ALL in names:
         chosen, others = frozenset({_ALL}), frozenset()

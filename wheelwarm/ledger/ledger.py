@@ -13,8 +13,6 @@ import sqlite3
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from packaging.utils import canonicalize_name
-
 from wheelwarm.cache.format import key, normalise
 from wheelwarm.errors import InputError
 from wheelwarm.ledger.schema import SCHEMA_VERSION, prepare
@@ -370,6 +368,8 @@ def _url_row(artifact: Artifact) -> tuple[object, ...] | None:
 
 
 def _known_url(key: str, *row: Any) -> tuple[str, Artifact]:
+    from packaging.utils import canonicalize_name
+
     url, kind, name, version, filename, sha256 = row
     _check_texts(url, name, version, filename, sha256)
     hashes = {"sha256": str(sha256)} if sha256 else {}

@@ -14,23 +14,24 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.text import Text
-
 from wheelwarm.redaction import redact
 from wheelwarm.render.plain import plain
+from wheelwarm.render.sheet import UNLIMITED_WIDTH, aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rich.console import Console
+
     from wheelwarm.errors import WheelwarmError
 
 ENVELOPE_VERSION = 1
-UNLIMITED_WIDTH = 10_000
 
 
 def stdout() -> Console:
     """Return the console of the answer; in a pipe lines are as long as they need to be."""
+    from rich.console import Console
+
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
     if not console.is_terminal and "COLUMNS" not in console._environ:
         console.width = UNLIMITED_WIDTH
@@ -39,6 +40,8 @@ def stdout() -> Console:
 
 def stderr() -> Console:
     """Return the console of progress, notes and errors."""
+    from rich.console import Console
+
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
@@ -85,11 +88,11 @@ def print_warnings(warnings: Iterable[str]) -> None:
 
 def print_labelled(label: str, text: str, *, style: str = "bold") -> None:
     """Print prose on standard error: on a terminal wrapped between words, so that a path or URL stays whole."""
-    console = stderr()
+    sheet = aside()
     said = f"{label}: {plain(redact(text))}"
-    if console.is_terminal:
-        said = "\n".join(wrap(said, console.width, break_long_words=False, break_on_hyphens=False))
-    console.print(Text.assemble((f"{label}: ", style), said[len(label) + 2 :]))
+    if sheet.is_terminal:
+        said = "\n".join(wrap(said, sheet.width, break_long_words=False, break_on_hyphens=False))
+    sheet.line((f"{label}: ", style), said[len(label) + 2 :])
 
 
 def count_text(number: int, singular: str, plural: str = "") -> str:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
-
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from wheelwarm.model import Action, Kind, Lane, Outcome, Reason, Summary
 from wheelwarm.redaction import redact
 from wheelwarm.render import count_text, error_data, path_text, print_labelled, stdout
-from wheelwarm.render.plain import plain, size, write
+from wheelwarm.render.plain import plain, size
+from wheelwarm.render.sheet import Span, answer, columns_of, styled, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from rich.console import Console
+    from rich.table import Table
 
     from wheelwarm.check import CheckReport
     from wheelwarm.errors import WheelwarmError
     from wheelwarm.model import Artifact, Row, Verdict
     from wheelwarm.offline.offline import Offline
     from wheelwarm.prefetch import PrefetchReport
+    from wheelwarm.render.sheet import Sheet
     from wheelwarm.targets.elsewhere import Elsewhere
     from wheelwarm.targets.target import Target
 
@@ -39,6 +38,8 @@ STYLES = {
 # What gives way on a narrow terminal, in this order, and down to how many columns.
 GIVING_WAY = (("file", 18), ("name", 12), ("file", 8), ("name", 8))
 
+Cell: TypeAlias = tuple[Span, ...]
+
 
 class Failing(Protocol):
     """A row that may have failed by itself."""
@@ -50,54 +51,52 @@ class Failing(Protocol):
 
 def prefetch_table(report: PrefetchReport) -> None:
     """Print what `prefetch` found, did, and left."""
-    console = stdout()
+    sheet = answer()
     last = ("before", "plan") if report.dry_run else ("before", "done", "after")
-    print_rows(console, report.rows, last)
-    console.print(summary_text("before", Summary.of(row.before for row in report.rows)))
+    print_rows(sheet, report.rows, last)
+    sheet.line(summary_text("before", Summary.of(row.before for row in report.rows)))
     if not report.dry_run:
-        console.print(summary_text("after", Summary.of(row.final for row in report.rows)))
-    print_metadata(console, report.metadata[-1])
+        sheet.line(summary_text("after", Summary.of(row.final for row in report.rows)))
+    print_metadata(sheet, report.metadata[-1])
     spent = "nothing" if report.dry_run else size(report.bytes_downloaded)
-    console.print(Text(f"{spent} downloaded in {report.seconds:.1f} s"))
+    sheet.line(f"{spent} downloaded in {report.seconds:.1f} s")
     if report.unneeded:
         amount = size(sum(one.size or 0 for one in report.unneeded))
-        console.print(
-            Text(f"fetched ahead and not needed: {count_text(len(report.unneeded), 'file', 'files')}, {amount}")
-        )
+        sheet.line(f"fetched ahead and not needed: {count_text(len(report.unneeded), 'file')}, {amount}")
     if report.source == "ledger":
-        console.print(Text(f"resolution: {source_text(report.source, report.made)} (--refresh asks the index again)"))
+        sheet.line(f"resolution: {source_text(report.source, report.made)} (--refresh asks the index again)")
     if report.lock:
-        console.print(Text(f"lock: {plain(str(report.lock))}"), soft_wrap=True)
-    print_target(console, report.target)
+        sheet.line(f"lock: {plain(str(report.lock))}")
+    print_target(sheet, report.target)
 
 
 def check_table(report: CheckReport) -> None:
     """Print what `check` found."""
-    console = stdout()
-    print_rows(console, report.rows, ("outcome",))
-    console.print(summary_text("now", Summary.of(row.before for row in report.rows)))
-    print_metadata(console, report.metadata)
+    sheet = answer()
+    print_rows(sheet, report.rows, ("outcome",))
+    sheet.line(summary_text("now", Summary.of(row.before for row in report.rows)))
+    print_metadata(sheet, report.metadata)
     if report.offline is not None:
-        print_offline(console, report.offline)
-    console.print(Text(f"resolution: {source_text(report.source, report.made)}"))
-    print_target(console, report.target)
+        print_offline(sheet, report.offline)
+    sheet.line(f"resolution: {source_text(report.source, report.made)}")
+    print_target(sheet, report.target)
 
 
-def print_offline(console: Console, offline: Offline) -> None:
+def print_offline(sheet: Sheet, offline: Offline) -> None:
     """Print whether an install without network works, and else what stands in the way."""
     if offline.works:
-        console.print(Text.assemble("offline: ", ("yes", "green")))
+        sheet.line("offline: ", ("yes", "green"))
         return
     things = count_text(len(offline.obstacles), "thing stands", "things stand")
-    console.print(Text.assemble("offline: ", ("no", "red"), f", {things} in the way"))
+    sheet.line("offline: ", ("no", "red"), f", {things} in the way")
     for obstacle in offline.obstacles:
         artifact = obstacle.artifact
         what = f"index page of {artifact.name}" if artifact.kind is Kind.INDEX_PAGE else artifact.filename
         name = plain(redact(what or artifact.name))
-        console.print(Text.assemble(f"  {name}: ", verdict_text(obstacle.verdict, brief=False)), soft_wrap=True)
+        sheet.line(f"  {name}: ", *verdict_text(obstacle.verdict, brief=False))
     if offline.by_name:
-        console.print(Text("Only what is asked for by name needs index pages; a lock names URLs:"))
-        console.print(Text("  wheelwarm prefetch ... --lock pylock.toml   (before pip 26.1: offline.txt)"))
+        sheet.line("Only what is asked for by name needs index pages; a lock names URLs:")
+        sheet.line("  wheelwarm prefetch ... --lock pylock.toml   (before pip 26.1: offline.txt)")
 
 
 def offline_data(offline: Offline) -> dict[str, Any]:
@@ -116,26 +115,26 @@ def offline_data(offline: Offline) -> dict[str, Any]:
     return {"works": offline.works, "obstacles": obstacles}
 
 
-def print_rows(console: Console, rows: Sequence[Row], last: Sequence[str]) -> None:
+def print_rows(sheet: Sheet, rows: Sequence[Row], last: Sequence[str]) -> None:
     """Print one line an artifact; on a narrow terminal with less of what name and version say already."""
     if not rows:
         return
     headers = ("name", "version", "file", "size", *last)
     cells = [row_cells(row, last, brief=False) for row in rows]
     widths, gap = column_widths(headers, cells), 2
-    if sum(widths.values()) + gap * (len(headers) - 1) > console.width:
+    if sum(widths.values()) + gap * (len(headers) - 1) > sheet.width:
         cells = [row_cells(row, last, brief=True) for row in rows]
         gap = 1
         widths = column_widths(headers, cells)
-        widths = narrowed(widths, sum(widths.values()) + gap * (len(headers) - 1) - console.width)
-    if console.is_terminal:
-        console.print(artifact_table(cells, widths, gap=gap))
+        widths = narrowed(widths, sum(widths.values()) + gap * (len(headers) - 1) - sheet.width)
+    if sheet.is_terminal:
+        stdout().print(artifact_table(cells, widths, gap=gap))
     else:
-        write("".join(f"{line}\n" for line in plain_lines(cells, widths, gap=gap)))
-    console.print()
+        sheet.line("\n".join(plain_lines(cells, widths, gap=gap)))
+    sheet.line()
 
 
-def row_cells(row: Row, last: Sequence[str], *, brief: bool) -> list[Text]:
+def row_cells(row: Row, last: Sequence[str], *, brief: bool) -> list[Cell]:
     """Fill the columns of one row."""
     artifact = row.artifact
     filename = brief_file_name(artifact) if brief else artifact.filename
@@ -143,12 +142,12 @@ def row_cells(row: Row, last: Sequence[str], *, brief: bool) -> list[Text]:
     ends = {
         "before": verdict_text(row.before, brief=brief),
         "outcome": verdict_text(row.before, brief=False),
-        "plan": Text(row.action or ""),
-        "done": Text(done_text(row)),
+        "plan": (row.action or "",),
+        "done": (done_text(row),),
         "after": verdict_text(row.final, brief=False),
     }
     names = (artifact.name, artifact.version, filename, bytes_)
-    return [*(Text(plain(name)) for name in names), *(ends[name] for name in last)]
+    return [*((plain(name),) for name in names), *(ends[name] for name in last)]
 
 
 def done_text(row: Row) -> str:
@@ -163,33 +162,36 @@ def brief_file_name(artifact: Artifact) -> str:
     return f"\N{HORIZONTAL ELLIPSIS}{artifact.filename[stem.end() :]}" if stem else artifact.filename
 
 
-def column_widths(headers: Sequence[str], cells: Sequence[Sequence[Text]]) -> dict[str, int]:
+def column_widths(headers: Sequence[str], cells: Sequence[Sequence[Cell]]) -> dict[str, int]:
     """Return how wide each column would like to be."""
-    return {header: max(len(header), *(row[at].cell_len for row in cells)) for at, header in enumerate(headers)}
+    return {header: max(len(header), *(columns_of(row[at]) for row in cells)) for at, header in enumerate(headers)}
 
 
-def plain_lines(cells: Sequence[Sequence[Text]], widths: dict[str, int], *, gap: int) -> Iterator[str]:
+def plain_lines(cells: Sequence[Sequence[Cell]], widths: dict[str, int], *, gap: int) -> Iterator[str]:
     """Lay out the same rows for a pipe: no styles, and no blanks that fill the last column.
 
     Laying out a hundred rows with styles takes longer than finding out what stands in them.
     """
-    for row in ([Text(header) for header in widths], *cells):
+    for row in ([(header,) for header in widths], *cells):
         line = ""
         for (header, width), cell in zip(widths.items(), row, strict=True):
-            fill = " " * (width - cell.cell_len)
-            text = cell.plain if cell.cell_len <= width else f"{cell.plain[: max(0, width - 1)]}…"
+            text, taken = words(cell), columns_of(cell)
+            fill = " " * (width - taken)
+            text = text if taken <= width else f"{text[: max(0, width - 1)]}…"
             line += (fill + text if header == "size" else text + fill) + " " * gap
         yield line.rstrip()
 
 
-def artifact_table(cells: Sequence[Sequence[Text]], widths: dict[str, int], *, gap: int) -> Table:
+def artifact_table(cells: Sequence[Sequence[Cell]], widths: dict[str, int], *, gap: int) -> Table:
     """Lay out rows in columns of these widths."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for header, width in widths.items():
         justify: Literal["right", "left"] = "right" if header == "size" else "left"
         table.add_column(header, justify=justify, no_wrap=True, overflow="ellipsis", width=width)
     for row in cells:
-        table.add_row(*row)
+        table.add_row(*map(styled, row))
     return table
 
 
@@ -203,36 +205,34 @@ def narrowed(widths: dict[str, int], excess: int) -> dict[str, int]:
     return widths
 
 
-def verdict_text(verdict: Verdict, *, brief: bool) -> Text:
+def verdict_text(verdict: Verdict, *, brief: bool) -> Cell:
     """Write `miss (absent)`, coloured where colours are on; briefly, without a reason that goes without saying."""
     told = verdict.reason and not (brief and verdict.reason in (Reason.ABSENT, Reason.NOT_BUILT))
-    return Text.assemble((verdict.outcome.value, STYLES[verdict.outcome]), f" ({verdict.reason})" if told else "")
+    return (verdict.outcome.value, STYLES[verdict.outcome]), f" ({verdict.reason})" if told else ""
 
 
-def summary_text(label: str, summary: Summary) -> Text:
+def summary_text(label: str, summary: Summary) -> str:
     """Write one line of totals; what there is none of goes unmentioned, but for hits."""
     parts = [count_text(summary.hits, "hit")]
     parts += [f"{summary.stale} stale"] if summary.stale else []
     parts += [count_text(summary.misses, "miss", "misses")] if summary.misses else []
     parts += [f"{summary.uncacheable} uncacheable"] if summary.uncacheable else []
     parts += [f"{summary.local} local"] if summary.local else []
-    return Text(f"{label}: {', '.join(parts)}")
+    return f"{label}: {', '.join(parts)}"
 
 
-def print_metadata(console: Console, summary: Summary) -> None:
+def print_metadata(sheet: Sheet, summary: Summary) -> None:
     """Print how many `.metadata` files pip would find; nothing where the index has none."""
     total = summary.hits + summary.stale + summary.misses + summary.uncacheable
     if total:
-        console.print(Text(f"metadata files: {summary.hits} of {total} are hits"))
+        sheet.line(f"metadata files: {summary.hits} of {total} are hits")
 
 
-def print_target(console: Console, target: Target) -> None:
+def print_target(sheet: Sheet, target: Target) -> None:
     """Print for which Python, pip and cache directory all this holds."""
     where = " ".join(["", *target.elsewhere.words()])
-    console.print(
-        Text(f"target: Python {target.version} ({path_text(target.python)}), pip {target.pip}{where}"), soft_wrap=True
-    )
-    console.print(Text(f"cache: {path_text(target.cache_dir)}"), soft_wrap=True)
+    sheet.line(f"target: Python {target.version} ({path_text(target.python)}), pip {target.pip}{where}")
+    sheet.line(f"cache: {path_text(target.cache_dir)}")
 
 
 def source_text(source: str, made: float) -> str:

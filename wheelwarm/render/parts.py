@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rich.text import Text
-
 from wheelwarm.redaction import redact
-from wheelwarm.render import error_data, print_error, print_warnings, stderr, stdout
+from wheelwarm.render import error_data, print_error, print_warnings
 from wheelwarm.render.artifacts import print_failures, row_errors, target_data
 from wheelwarm.render.plain import plain
+from wheelwarm.render.sheet import answer, aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,13 +26,13 @@ def print_parts(parts: Sequence[Part[R]], table: Callable[[R], None]) -> None:
     """Print each target's table, below a line that names the target where there are several."""
     for number, part in enumerate(parts, 1):
         if len(parts) > 1:
-            stdout().print(Text(f"[{number} of {len(parts)}] {title(part.target)}", "bold"), soft_wrap=True)
+            answer().line((f"[{number} of {len(parts)}] {title(part.target)}", "bold"))
         if part.report is not None:
             table(part.report)
         else:
-            stdout().print(Text("not done: see the error"))
+            answer().line("not done: see the error")
         if number < len(parts):
-            stdout().print()
+            answer().line()
 
 
 def print_troubles(parts: Sequence[Part[R]]) -> None:
@@ -44,7 +43,7 @@ def print_troubles(parts: Sequence[Part[R]]) -> None:
         if part.report is not None:
             print_failures(part.report.rows)
         if part.error is not None:
-            stderr().print(Text(f"for {title(part.target)}:"), soft_wrap=True)
+            aside().line(f"for {title(part.target)}:")
             print_error(part.error)
 
 

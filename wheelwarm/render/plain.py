@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,8 +26,13 @@ def plain(text: str) -> str:
 
 def write(text: str) -> None:
     """Write to standard output; what its encoding lacks becomes an escape."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.write(encodable(text, sys.stdout))
+
+
+def encodable(text: str, file: TextIO) -> str:
+    """Return a text as a file's encoding can have it: what that lacks as an escape."""
+    encoding = file.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def size(amount: int) -> str:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from wheelwarm.model import Silent
 from wheelwarm.redaction import redact
-from wheelwarm.render import stderr
 from wheelwarm.render.plain import plain
+from wheelwarm.render.sheet import aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,19 +21,22 @@ class Notes(Silent):
 
     def note(self, text: str) -> None:
         """Print a line on standard error."""
-        stderr().print(Text(plain(redact(text))))
+        aside().line(plain(redact(text)))
 
 
 @contextmanager
 def observer() -> Iterator[Observer]:
     """Watch long work: by bars on a terminal, else in silence."""
-    console = stderr()
-    if not console.is_terminal:
+    if not aside().is_terminal:
         yield Notes()
         return
+    from rich.text import Text
+
+    from wheelwarm.render import stderr
     from wheelwarm.render.bars import Bars
     from wheelwarm.render.display import Display
 
+    console = stderr()
     bars = Bars(lambda text: console.print(Text(plain(redact(text)))))
     with Display(bars, console):
         yield bars

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from wheelwarm import urls
 from wheelwarm.cache import freshness
 from wheelwarm.errors import ResolveError
-from wheelwarm.inputs import lockfile
-from wheelwarm.resolution.pins import resolve_pins
-from wheelwarm.resolution.resolver import check_target, input_digest
+from wheelwarm.resolution.question import check_target, input_digest
 
 if TYPE_CHECKING:
     from wheelwarm.inputs.requirement_line import RequirementLine
@@ -30,14 +28,22 @@ def known_resolution(requirements: RequirementSet, shelf: Shelf) -> Resolution:
     check_target(requirements, target)
     remembered = _remembered(requirements, shelf)
     if remembered is None and requirements.only_locks:
+        from wheelwarm.inputs import lockfile
+
         return lockfile.resolution(requirements.locks, target, requirements.options, now=shelf.now)
-    resolution = remembered or resolve_pins(requirements, shelf)
+    resolution = remembered or _pinned(requirements, shelf)
     if resolution is None:
         raise ResolveError(
             "No earlier run has resolved these requirements for this Python, and they are not all exact pins or URLs.",
             hint="Run `wheelwarm prefetch` with them, or `wheelwarm check --resolve`, which lets pip ask the index.",
         )
     return resolution
+
+
+def _pinned(requirements: RequirementSet, shelf: Shelf) -> Resolution | None:
+    from wheelwarm.resolution.pins import resolve_pins
+
+    return resolve_pins(requirements, shelf)
 
 
 def _remembered(requirements: RequirementSet, shelf: Shelf) -> Resolution | None:

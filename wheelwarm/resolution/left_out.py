@@ -5,10 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from wheelwarm.errors import ResolveError
-from wheelwarm.resolution.pins import dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +25,10 @@ def left_out(resolution: Resolution, shelf: Shelf) -> list[str]:
 
 
 def _sentences(resolution: Resolution, shelf: Shelf) -> Iterator[str]:
+    from packaging.utils import canonicalize_name
+
+    from wheelwarm.resolution.pins import dependencies
+
     known = {canonicalize_name(one.name) for one in resolution.artifacts}
     for artifact in resolution.artifacts:
         with suppress(ResolveError):

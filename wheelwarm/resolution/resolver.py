@@ -6,18 +6,15 @@ looked up in its cache on the way: index pages, `.metadata`, and the build requi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from packaging.version import Version
-
-from wheelwarm.errors import HashMismatchError, InputError, ResolveError
+from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.inputs import lockfile
 from wheelwarm.model import Artifact, Kind, Observer, Resolution
-from wheelwarm.redaction import redact
+from wheelwarm.resolution.question import check_target
 from wheelwarm.targets.pip_errors import MISMATCH, Words, explain
 from wheelwarm.urls import file_name
 
@@ -32,11 +29,6 @@ if TYPE_CHECKING:
 LOOKED_UP = re.compile(r'Looking up "([^"\s]+)" in the cache')
 # "Installing build dependencies: started", and "backend dependencies" for those that a backend asks for itself.
 BUILD_STAGE = re.compile(r"Installing (?:build|backend) dependencies: (started|finished)")
-# pip settings on which no resolution depends.
-WITHOUT_EFFECT = frozenset(
-    {"cache-dir", "cert", "client-cert", "default-timeout", "disable-pip-version-check", "log", "no-color", "no-input"}
-    | {"progress-bar", "proxy", "quiet", "retries", "timeout", "verbose"}
-)
 STRONG_HASHES = ("sha256", "sha384", "sha512")
 
 
@@ -96,64 +88,6 @@ def _ask_pip(
         on_line=lambda line: announce(line, observer),
     )
     return read_result(completed, report, log, requirements, now)
-
-
-def check_target(requirements: RequirementSet, target: Target) -> None:
-    """Raise InputError where the target can have nothing of what was asked for."""
-    _check_python(requirements, target)
-    if requirements.build_constraint_files and not target.traits.build_constraints:
-        raise InputError(
-            f"pip {target.pip} has no --build-constraint.",
-            hint="pip 25.3 and later have it; with earlier ones PIP_CONSTRAINT=FILE holds for builds too.",
-        )
-    _check_wheels_only(requirements, target)
-
-
-def _check_python(requirements: RequirementSet, target: Target) -> None:
-    """Refuse a Python that a file is not for, as pip refuses a project by its Requires-Python."""
-    if (target.setting("ignore-requires-python") or "").lower() in ("1", "true", "yes", "on"):
-        return
-    # As for pip, a pre-release of a Python counts as that Python.
-    version = Version(target.version).base_version
-    for path, pythons in requirements.pythons:
-        if version not in pythons:
-            raise InputError(
-                f"{path} needs Python {pythons}, and the target has Python {target.version}.",
-                hint="Name one that fits by --python.",
-            )
-
-
-def _check_wheels_only(requirements: RequirementSet, target: Target) -> None:
-    """Raise InputError where pip would refuse: for another machine it takes wheels only, and wants that to be said."""
-    if target.elsewhere.everywhere and not requirements.only_locks:
-        raise InputError(
-            "Only a lock tells the files for all platforms, and not all that is asked for is one.",
-            hint="Name one alone: -r pylock.toml --all-platforms.",
-        )
-    if not target.elsewhere.arguments():
-        return
-    options = requirements.options
-    said = options.only_binary or tuple((target.setting("only-binary") or "").split())
-    if ":all:" not in said or set(options.no_binary) - {":none:"}:
-        raise InputError(
-            "For a machine that is elsewhere only wheels can be had: an sdist would have to be built there.",
-            hint="Add --only-binary :all:, and no --no-binary.",
-        )
-
-
-def input_digest(requirements: RequirementSet, target: Target, *, resolver: str = "pip") -> str:
-    """Tell inputs apart for the ledger: the requirements, and pip's configuration but for what cannot matter.
-
-    Credentials do not count, as in `RequirementSet.digest`: a renewed token leaves the input what it was.
-    What another `resolver` than pip makes of it is never taken for pip's.
-    """
-    settings = sorted(
-        f"{name}={redact(value)}"
-        for name, value in target.config.items()
-        if name.rpartition(".")[2] not in WITHOUT_EFFECT
-    )
-    by = [] if resolver == "pip" else [f"resolver={resolver}"]
-    return hashlib.sha256("\n".join([requirements.digest, *settings, *by]).encode()).hexdigest()
 
 
 def spool(requirements: RequirementSet, scratch: Path) -> dict[str, Path]:

@@ -20,7 +20,8 @@ from wheelwarm.errors import InputError, ResolveError
 from wheelwarm.indexes.index_page import fragment_hash
 from wheelwarm.inputs import lockfile
 from wheelwarm.redaction import redact
-from wheelwarm.resolution.resolver import bare, check_target, spool
+from wheelwarm.resolution.question import check_target
+from wheelwarm.resolution.resolver import bare, spool
 from wheelwarm.resolution.uv_options import KEPT_OF_UV, indexes, question, settled
 from wheelwarm.shelf.lookup import trusted_hosts_of
 from wheelwarm.targets.network import network_of

@@ -11,29 +11,20 @@ from typing import TYPE_CHECKING
 
 from wheelwarm import urls
 from wheelwarm.cache import format as cache_format
-from wheelwarm.cache import wheels
 from wheelwarm.cache.http import HttpCache
-from wheelwarm.cache.integrity import Damage
-from wheelwarm.cache.inventory import Form, item_of
 from wheelwarm.local_files import path_of
-from wheelwarm.model import HIT, LOCAL, Artifact, Contents, Kind, Outcome, Reason, Resolution, Sound, Verdict
-from wheelwarm.shelf.soundness import examine, remembered_of
+from wheelwarm.model import HIT, LOCAL, Artifact, Kind, Outcome, Reason, Resolution, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from wheelwarm.cache import wheels
     from wheelwarm.cache.http import Lookup
     from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.ledger.ledger import Ledger
     from wheelwarm.model import StoredResponse
     from wheelwarm.targets.target import Target
-
-_REASONS = {
-    Damage.TRUNCATED: Reason.TRUNCATED,
-    Damage.UNREADABLE: Reason.UNREADABLE,
-    Damage.HASH_MISMATCH: Reason.HASH_MISMATCH,
-}
 
 
 class Shelf:
@@ -125,14 +116,18 @@ class Shelf:
         if self.target.elsewhere:
             return Verdict(Outcome.UNCACHEABLE, Reason.BUILT_ELSEWHERE)
         if wheel := self.built_wheel(artifact):
-            damage = self._damage(artifact, Form.BUILT_WHEEL, wheel.path)
-            return Verdict(Outcome.MISS, _reason(damage)) if damage else HIT
+            damage = self._damage(artifact, wheel.path)
+            return Verdict(Outcome.MISS, damage) if damage else HIT
+        from wheelwarm.cache import wheels
+
         if not wheels.should_cache(artifact.url):
             return Verdict(Outcome.UNCACHEABLE, Reason.UNVERSIONED_ARCHIVE)
         return Verdict(Outcome.MISS, Reason.NOT_BUILT)
 
     def built_wheel(self, artifact: Artifact) -> wheels.BuiltWheel | None:
         """Return the locally built wheel that pip would take for this sdist."""
+        from wheelwarm.cache import wheels
+
         key = wheels.wheel_key(
             artifact.url,
             hash=artifact.link_hash,
@@ -154,23 +149,13 @@ class Shelf:
         if found.stored is None or found.verdict.outcome is Outcome.MISS:
             return found
         paths = dict.fromkeys((found.entry.metadata_path, found.body_path))
-        damage = self._damage(artifact, Form.ENTRY, *paths)
-        return replace(found, verdict=Verdict(Outcome.MISS, _reason(damage))) if damage else found
+        damage = self._damage(artifact, *paths)
+        return replace(found, verdict=Verdict(Outcome.MISS, damage)) if damage else found
 
-    def _damage(self, artifact: Artifact, form: Form, *paths: Path) -> Damage | None:
-        root = self.target.cache_dir
-        try:
-            item = item_of(root, form, *paths)
-        except OSError:
-            return None
-        known = self.ledger.sound_of(item.path)
-        if known and known.mark == item.mark:
-            return None
-        contents = Contents(kind=artifact.kind, filename=artifact.filename)
-        finding = examine(root, item, contents, remembered=remembered_of(known, item))
-        if finding and finding.sha256 and not finding.damage:
-            self.ledger.learn_sound({item.path: Sound(item.mark, finding.sha256, finding.authentic)})
-        return finding.damage if finding else None
+    def _damage(self, artifact: Artifact, *paths: Path) -> Reason | None:
+        from wheelwarm.shelf.inside import damage_in
+
+        return damage_in(artifact, *paths, root=self.target.cache_dir, ledger=self.ledger)
 
     def hashed(self, artifact: Artifact) -> Artifact:
         """Return the artifact with its size and a sha256: the one that is stated, else that of the file at hand."""
@@ -188,10 +173,6 @@ class Shelf:
         if artifact.size is not None or not artifact.url.startswith("http"):
             return artifact
         return replace(artifact, size=self.entry(artifact).entry.size)
-
-
-def _reason(damage: Damage) -> Reason:
-    return _REASONS.get(damage, Reason.DAMAGED)
 
 
 def with_digest(artifact: Artifact) -> Artifact:

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
     from packaging.tags import Tag
 
-_APPLE = re.compile(r"(?P<system>macosx|ios)_(?P<major>\d+)_(?P<minor>\d+)_(?P<arch>.+)")
-_ANDROID = re.compile(r"android_(?P<level>\d+)_(?P<abi>.+)")
-_LINUX = re.compile(r"(?:manylinux(?:1|2010|2014|_\d+_\d+)|musllinux_\d+_\d+|linux)_(?P<machine>.+)")
+# Texts, which `re` compiles when they are first used: nearly every run is for the machine that it runs on.
+_APPLE = r"(?P<system>macosx|ios)_(?P<major>\d+)_(?P<minor>\d+)_(?P<arch>.+)"
+_ANDROID = r"android_(?P<level>\d+)_(?P<abi>.+)"
+_LINUX = r"(?:manylinux(?:1|2010|2014|_\d+_\d+)|musllinux_\d+_\d+|linux)_(?P<machine>.+)"
 _WINDOWS = {"win32": "x86", "win_amd64": "AMD64", "win_arm64": "ARM64"}
 _OLDER_MANYLINUX = {"manylinux2014": ("manylinux2010", "manylinux1"), "manylinux2010": ("manylinux1",)}
 _IMPLEMENTATIONS = {"cp": ("cpython", "CPython"), "pp": ("pypy", "PyPy")}
-_VERSION = re.compile(r"\d{1,3}(\.\d+){0,2}")
+_VERSION = r"\d{1,3}(\.\d+){0,2}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Elsewhere:
         """
         if self.python_version is None:
             return None
-        if not _VERSION.fullmatch(self.python_version):
+        if not re.fullmatch(_VERSION, self.python_version):
             raise InputError(
                 f"'{self.python_version}' is no Python version.", hint="Write it as in --python-version 3.12."
             )
@@ -124,11 +125,11 @@ def expanded(platforms: Sequence[str]) -> Iterator[str]:
 def _expanded(platform: str) -> Iterator[str]:
     from packaging.tags import android_platforms, ios_platforms, mac_platforms
 
-    if apple := _APPLE.match(platform):
+    if apple := re.match(_APPLE, platform):
         version = int(apple["major"]), int(apple["minor"])
         yield from (mac_platforms if apple["system"] == "macosx" else ios_platforms)(version, apple["arch"])
         return
-    if android := _ANDROID.fullmatch(platform):
+    if android := re.fullmatch(_ANDROID, platform):
         yield from android_platforms(int(android["level"]), android["abi"])
         return
     yield platform
@@ -144,9 +145,9 @@ def platform_markers(platforms: Sequence[str]) -> dict[str, str]:
     name = platforms[0] if platforms else ""
     if name in _WINDOWS:
         return _system("win32", "nt", "Windows", _WINDOWS[name])
-    if linux := _LINUX.fullmatch(name):
+    if linux := re.fullmatch(_LINUX, name):
         return _system("linux", "posix", "Linux", linux["machine"])
-    if (apple := _APPLE.fullmatch(name)) and apple["system"] == "macosx":
+    if (apple := re.fullmatch(_APPLE, name)) and apple["system"] == "macosx":
         # A universal2 wheel does not tell the processor; most Macs of today have Apple's.
         machine = "arm64" if apple["arch"] == "universal2" else apple["arch"]
         return _system("darwin", "posix", "Darwin", machine)

@@ -5,17 +5,17 @@ What the parallel lane cannot do the way pip does is left to pip.
 
 from __future__ import annotations
 
-import netrc
 import os
+import sys
 from dataclasses import dataclass, field
 from functools import cache
 from os.path import commonpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 if TYPE_CHECKING:
+    import netrc
     from collections.abc import Mapping, Sequence
 
     from wheelwarm.targets.target import Target
@@ -56,7 +56,7 @@ def network_of(
     requests lets REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE beat pip's `--cert` (measured with pip 22.2 to 26.3).
     """
     bundle = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or target.setting("cert")
-    proxy, proxies = target.setting("proxy") or "", getproxies()
+    proxy, proxies = target.setting("proxy") or "", system_proxies()
     return Network(
         ca_bundle=bundle or None,
         client_cert=target.setting("client-cert") or None,
@@ -71,6 +71,16 @@ def network_of(
         # Which of the two wins has changed between pips (26.3 ignores the environment, NO_PROXY and bundles too).
         only_pip=bool(proxy and (proxies or environ.get("NO_PROXY") or environ.get("no_proxy"))),
     )
+
+
+def system_proxies() -> Mapping[str, str]:
+    """Return the proxies by scheme that the environment, or the settings of Windows and macOS, name."""
+    has_settings = os.name == "nt" or sys.platform == "darwin"
+    if not has_settings and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return {}
+    from urllib.request import getproxies  # which loads http.client and email, only to read the environment
+
+    return getproxies()
 
 
 def number(text: str | None, default: float) -> float:
@@ -93,6 +103,8 @@ def proxy_for(url: str, network: Network) -> str | None:
     """Return the proxy that pip would take for a URL: `--proxy`, else the environment's in the order of requests."""
     if network.proxy:
         return with_scheme(network.proxy)
+    from urllib.request import proxy_bypass
+
     parts = urlsplit(url)
     found = next((network.proxies[name] for name in (parts.scheme, "all") if network.proxies.get(name)), None)
     return with_scheme(found) if found and not proxy_bypass(parts.hostname or "") else None
@@ -140,6 +152,8 @@ def netrc_credentials(host: str) -> tuple[str, str] | None:
 @cache
 def netrc_file(path: str) -> netrc.netrc | None:
     """Read one file of credentials, once a run; None where there is none."""
+    import netrc
+
     try:
         return netrc.netrc(path)
     except (OSError, netrc.NetrcParseError, UnicodeDecodeError):

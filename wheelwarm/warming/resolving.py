@@ -21,7 +21,8 @@ from wheelwarm.resolution import pins
 from wheelwarm.resolution.completion import Completer
 from wheelwarm.resolution.knowledge import fresh_resolution
 from wheelwarm.resolution.pages import Pages
-from wheelwarm.resolution.resolver import input_digest, resolve
+from wheelwarm.resolution.question import input_digest
+from wheelwarm.resolution.resolver import resolve
 from wheelwarm.shelf.lookup import wanted
 from wheelwarm.warming.scout import Scout, absent, can_go
 

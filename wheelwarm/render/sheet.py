@@ -1,0 +1,118 @@
+"""Where lines of styled words go: on a terminal through rich, in a pipe as they are, for which rich is not loaded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TextIO, TypeAlias
+
+from wheelwarm.render.plain import encodable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+UNLIMITED_WIDTH = 10_000
+
+Span: TypeAlias = "str | tuple[str, str]"
+"""A text, or one with a style of rich's."""
+
+
+class Sheet(Protocol):
+    """Something to print on; `width` is in columns."""
+
+    @property
+    def width(self) -> int:
+        """How many columns fit on it."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether styles show on it."""
+
+    def line(self, *spans: Span) -> None:
+        """Print one line; it is never broken by us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """A file, or another program: no styles, and lines are as long as they need to be, unless COLUMNS says more."""
+
+    file: TextIO
+    is_terminal: bool = False
+
+    @property
+    def width(self) -> int:
+        """How many columns fit on it."""
+        said = os.environ.get("COLUMNS", "")
+        return int(said) if said.isascii() and said.isdecimal() else UNLIMITED_WIDTH
+
+    def line(self, *spans: Span) -> None:
+        """Print one line."""
+        self.file.write(f"{encodable(words(spans), self.file)}\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A console of rich's."""
+
+    console: Console
+
+    @property
+    def width(self) -> int:
+        """How many columns fit on it."""
+        return self.console.width
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether styles show on it."""
+        return self.console.is_terminal
+
+    def line(self, *spans: Span) -> None:
+        """Print one line, for the terminal to wrap."""
+        self.console.print(styled(spans), soft_wrap=True)
+
+
+def answer() -> Sheet:
+    """Return where the answer goes: standard output."""
+    if is_pipe(sys.stdout):
+        return Pipe(sys.stdout)
+    from wheelwarm.render import stdout
+
+    return Screen(stdout())
+
+
+def aside() -> Sheet:
+    """Return where all else goes: standard error."""
+    if is_pipe(sys.stderr):
+        return Pipe(sys.stderr)
+    from wheelwarm.render import stderr
+
+    return Screen(stderr())
+
+
+def is_pipe(file: TextIO) -> bool:
+    """Tell whether a file is no terminal, and nobody (https://force-color.org) wants it to be taken for one."""
+    return not (file.isatty() or os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE"))
+
+
+def words(spans: tuple[Span, ...]) -> str:
+    """Return what spans say, without their styles."""
+    return "".join(one if isinstance(one, str) else one[0] for one in spans)
+
+
+def columns_of(spans: tuple[Span, ...]) -> int:
+    """Return how many columns of a terminal spans take; some letters take two."""
+    text = words(spans)
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def styled(spans: tuple[Span, ...]) -> Text:
+    """Return spans as rich has them; nothing in them is markup."""
+    from rich.text import Text
+
+    return Text.assemble(*spans)

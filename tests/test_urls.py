@@ -104,3 +104,13 @@ def test_ipv6_hosts_are_trusted_however_written(trusted: str) -> None:
     """An IPv6 host counts with and without its brackets and port."""
     assert urls.is_trusted("http://[::1]:8080/demo-1.0.tar.gz", [trusted])
     assert not urls.is_trusted("http://[::2]:8080/demo-1.0.tar.gz", [trusted])
+
+
+def test_fragments() -> None:
+    """The parts of a fragment that pip's wheel cache heeds are found among others."""
+    url = f"https://files.example/x-1.zip#egg=x&subdirectory=sub/dir&sha1=0f&md5={'0' * 32}"
+
+    assert urls.fragment_hash(url) == ("sha1", "0f")
+    assert urls.fragment_subdirectory(url) == "sub/dir"
+    assert urls.fragment_hash("https://files.example/x-1.zip") is None
+    assert urls.fragment_subdirectory("https://files.example/x-1.zip") is None

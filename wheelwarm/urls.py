@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".tar")
+HASH_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
+"""Those that pip knows in links, the strongest first."""
+
+_HASH = rf"[#&]({'|'.join(HASH_ALGORITHMS)})=([^&]*)"
+_SUBDIRECTORY = r"[#&]subdirectory=([^&]*)"
 VCS_SCHEMES = ("git", "hg", "svn", "bzr")
 
 
@@ -27,6 +33,18 @@ def without_credentials(url: str) -> str:
         return url
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def fragment_hash(url: str) -> tuple[str, str] | None:
+    """Find the (algorithm, digest) in a URL's fragment by the rule of pip >= 23.1: the first one it knows."""
+    match = re.search(_HASH, url)
+    return (match[1], match[2]) if match else None
+
+
+def fragment_subdirectory(url: str) -> str | None:
+    """Find the `subdirectory=` in a URL's fragment."""
+    match = re.search(_SUBDIRECTORY, url)
+    return match[1] if match else None
 
 
 def is_artifact(url: str) -> bool:

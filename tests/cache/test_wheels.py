@@ -23,7 +23,7 @@ from wheelwarm.cache.wheels import (
     should_cache,
     wheel_key,
 )
-from wheelwarm.indexes.index_page import fragment_hash, fragment_subdirectory
+from wheelwarm.urls import fragment_hash, fragment_subdirectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

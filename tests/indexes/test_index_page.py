@@ -18,8 +18,6 @@ from wheelwarm.indexes.index_page import (
     JSON,
     Link,
     content_type_of,
-    fragment_hash,
-    fragment_subdirectory,
     parse,
 )
 
@@ -312,16 +310,6 @@ def test_wanted_links(content_type: str) -> None:
 
     assert [link.filename for link in picked] == ["demo-2.0.zip"]
     assert picked == parse(body, content_type, PAGE).links[1:]
-
-
-def test_fragment() -> None:
-    """The parts of a fragment that pip's wheel cache heeds are found among others."""
-    url = f"https://files.example/x-1.zip#egg=x&subdirectory=sub/dir&sha1=0f&md5={MD5}"
-
-    assert fragment_hash(url) == ("sha1", "0f")
-    assert fragment_subdirectory(url) == "sub/dir"
-    assert fragment_hash("https://files.example/x-1.zip") is None
-    assert fragment_subdirectory("https://files.example/x-1.zip") is None
 
 
 @pytest.mark.parametrize("version", ["22.2", "22.3.1", "23.2.1", "24.3.1", "26.3"])

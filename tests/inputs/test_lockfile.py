@@ -12,7 +12,7 @@ from packaging.tags import sys_tags
 
 from wheelwarm.errors import InputError, ResolveError
 from wheelwarm.inputs.index_options import IndexOptions
-from wheelwarm.inputs.lockfile import is_lock, joined, pins, read, resolution, select, select_all, split_extras
+from wheelwarm.inputs.lockfile import joined, pins, read, resolution, select, select_all
 from wheelwarm.model import Artifact, Kind, Resolution
 from wheelwarm.targets.target import Target
 
@@ -60,28 +60,6 @@ def lock(path: Path, *packages: dict[str, Any], **more: Any) -> str:
 def names(artifacts: tuple[Artifact, ...]) -> list[str]:
     """Return the artifacts' file names."""
     return [artifact.filename for artifact in artifacts]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("pylock.toml", True),
-        ("sub/pylock.dev.toml[one]", True),
-        ("https://h/pylock.toml", True),
-        ("pylock.a.b.toml", False),
-        ("requirements.txt", False),
-        ("pylock.toml.txt", False),
-    ],
-)
-def test_a_lock_is_known_by_its_name(name: str, expected: bool) -> None:
-    """As for pip: `pylock.toml`, `pylock.NAME.toml`, extras behind it or not, and nothing else."""
-    assert is_lock(name) is expected
-
-
-def test_extras_stand_behind_the_name() -> None:
-    """`pylock.toml[a, b]` asks for two extras of the file."""
-    assert split_extras("dir/pylock.toml[a, b]") == ("dir/pylock.toml", ("a", "b"))
-    assert split_extras("pylock.toml") == ("pylock.toml", ())
 
 
 def test_each_source_becomes_an_artifact(tmp_path: Path, target: Target) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wheelwarm.errors import InputError
-from wheelwarm.inputs.project_file import is_project, read_project
+from wheelwarm.inputs.project_file import read_project
 from wheelwarm.inputs.requirements import read
 
 if TYPE_CHECKING:
@@ -43,20 +43,6 @@ def refusal(text: str | bytes, folder: Path, name: str = "pyproject.toml") -> tu
     with pytest.raises(InputError) as caught:
         read_project(name)
     return caught.value.message, caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("pyproject.toml", True),
-        ("./a/pyproject.toml[x,y]", True),
-        ("my-pyproject.toml", False),
-        ("pyproject.toml.txt", False),
-    ],
-)
-def test_knows_a_project_by_its_name(name: str, expected: bool) -> None:
-    """The file's name alone counts, whatever folder it is in and extras are behind it."""
-    assert is_project(name) is expected
 
 
 def test_reads_dependencies_with_their_lines(here: Path) -> None:

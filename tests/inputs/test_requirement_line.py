@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
 
 from tests.helpers.pip_parser import PipParser, pip_parser
 from wheelwarm.errors import InputError
-from wheelwarm.inputs.requirement_line import RequirementLine, parse, parse_editable
+from wheelwarm.inputs.requirement_line import PLAIN, RequirementLine, parse, parse_editable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,13 +112,23 @@ def as_pip(text: str, *, editable: bool = False) -> dict[str, Any] | None:
         parts = (parse_editable if editable else parse)(text)
     except InputError:
         return None
-    requirement = parts.requirement
+    requirement = RequirementLine(text=text, parsed=parts.parsed, plain=parts.plain).requirement
     return {
         "name": requirement and requirement.name,
         "specifier": requirement and str(requirement.specifier),
         "marker": parts.marker and str(parts.marker),
         "url": parts.url,
     }
+
+
+@given(text=st.from_regex(PLAIN, fullmatch=True))
+def test_what_is_plain_is_a_requirement(text: str) -> None:
+    """What is not parsed at once is a name with versions for packaging too: nothing it would refuse, and no URL."""
+    parts = parse(text)
+
+    assert Requirement(text).url is None
+    assert parts.plain or parts.url  # `a.zip` is a path
+    assert RequirementLine(text=text, plain=parts.plain, url=parts.url).by_name is parts.plain
 
 
 def pip_reads(parser: PipParser, folder: Path, line: str) -> dict[str, Any] | None:
@@ -189,7 +200,7 @@ def test_reads_anything_as_pip(parser: PipParser, folder: Path, text: str) -> No
 def test_only_one_exact_version_is_a_pin(folder: Path, text: str, pin: tuple[str, str] | None) -> None:
     """A pin is one `==` or `===` without wildcard, whatever extras and markers stand beside it."""
     parts = parse(text)
-    assert RequirementLine(text=text, requirement=parts.requirement, url=parts.url).pin == pin
+    assert RequirementLine(text=text, parsed=parts.parsed, plain=parts.plain, url=parts.url).pin == pin
 
 
 @pytest.mark.parametrize(
@@ -205,7 +216,7 @@ def test_only_one_exact_version_is_a_pin(folder: Path, text: str, pin: tuple[str
 def test_local_requirements_have_a_path(folder: Path, text: str, path: str | None) -> None:
     """Paths and `file:` URLs are local, and tell where they lead."""
     parts = parse(text)
-    line = RequirementLine(text=text, requirement=parts.requirement, url=parts.url)
+    line = RequirementLine(text=text, parsed=parts.parsed, plain=parts.plain, url=parts.url)
     assert line.path == (folder / path if path else None)
     assert line.local == (path is not None)
 

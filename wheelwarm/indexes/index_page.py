@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from wheelwarm.errors import FormatError
+from wheelwarm.urls import HASH_ALGORITHMS, fragment_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -32,9 +33,6 @@ MEDIA_TYPES = (JSON, *_HTML_TYPES)
 """What the `Content-Type` of an index page begins with, in lower case."""
 
 # pip's `_SUPPORTED_HASHES`, the strongest first.
-_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
-_HASH = re.compile(rf"[#&]({'|'.join(_ALGORITHMS)})=([^&]*)")
-_SUBDIRECTORY = re.compile(r"[#&]subdirectory=([^&]*)")
 
 # The URLs of nearly all links: pip's quoting leaves them as they are (`+` is not among these: pip writes `%2B`), so
 # that splitting, quoting and joining them, which is most of the time a page takes, can be left out.
@@ -90,7 +88,7 @@ class Link:
             return self.hash_in_key
         if pip.release >= (22, 3):
             return fragment_hash(f"#{self.fragment}")
-        return next(((name, self.hashes[name]) for name in _ALGORITHMS if name in self.hashes), None)
+        return next(((name, self.hashes[name]) for name in HASH_ALGORITHMS if name in self.hashes), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +127,6 @@ def title_name(text: str) -> str | None:
     """Find the project in an HTML page's title, `Links for NAME`: a custom that PyPI set, not a part of PEP 503."""
     title = _TITLE.search(text, 0, _TITLE_WITHIN)
     return title.group(1) if title else None
-
-
-def fragment_hash(url: str) -> tuple[str, str] | None:
-    """Find the (algorithm, digest) in a URL's fragment by the rule of pip >= 23.1: the first one it knows."""
-    match = _HASH.search(url)
-    return (match.group(1), match.group(2)) if match else None
-
-
-def fragment_subdirectory(url: str) -> str | None:
-    """Find the `subdirectory=` in a URL's fragment."""
-    match = _SUBDIRECTORY.search(url)
-    return match.group(1) if match else None
 
 
 def _parse_json(body: bytes, url: str, wanted: Callable[[str], object]) -> IndexPage:
@@ -183,7 +169,7 @@ def _json_metadata(entry: dict[str, Any]) -> Mapping[str, str] | None:
     if offer is None:
         offer = entry.get("dist-info-metadata")
     if isinstance(offer, dict):
-        return {name: digest for name, digest in _texts(offer).items() if name in _ALGORITHMS}
+        return {name: digest for name, digest in _texts(offer).items() if name in HASH_ALGORITHMS}
     return {} if offer else None
 
 
@@ -232,7 +218,7 @@ def _anchor_metadata(attributes: _Attributes) -> Mapping[str, str] | None:
     if offer is None:
         return None
     name, _, digest = offer.partition("=")
-    return {name: digest} if name in _ALGORITHMS and "=" in offer else {}
+    return {name: digest} if name in HASH_ALGORITHMS and "=" in offer else {}
 
 
 def _locate(href: object, base_url: str) -> tuple[str, str, str] | None:

@@ -25,13 +25,12 @@ from packaging.pylock import (
     PylockSelectError,
     PylockUnsupportedVersionError,
     PylockValidationError,
-    is_valid_pylock_path,
 )
 from packaging.tags import Tag
 
 from wheelwarm import urls
 from wheelwarm.errors import InputError, ResolveError
-from wheelwarm.indexes.index_page import fragment_hash, fragment_subdirectory
+from wheelwarm.inputs.file_names import is_remote, split_extras
 from wheelwarm.inputs.index_options import forced_format
 from wheelwarm.local_files import path_of
 from wheelwarm.model import Artifact, Kind, Resolution
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 
     _File = PackageVcs | PackageDirectory | PackageArchive | PackageWheel | PackageSdist
 
-_EXTRAS = re.compile(r"(?P<path>.+)\[(?P<extras>[^\]]+)\]")
 _MAJOR = re.compile(r"(\d{1,9})(?:\.|$)")
 _SCHEMES = ("http", "https", "file")
 
@@ -63,20 +61,6 @@ class Lock:
     groups: tuple[str, ...] = ()
     default_groups: bool = True
     digest: str
-
-
-def is_lock(name: str) -> bool:
-    """Tell whether pip takes a file for a lock: by its name alone, `[extras]` behind it or not."""
-    path, _ = split_extras(name)
-    return is_valid_pylock_path(Path(urlsplit(path).path if _is_remote(path) else path))
-
-
-def split_extras(name: str) -> tuple[str, tuple[str, ...]]:
-    """Split `pylock.toml[one,two]` into the file and the extras, as pip 26.3 takes it."""
-    found = _EXTRAS.fullmatch(name)
-    if found is None:
-        return name, ()
-    return found["path"], tuple(part.strip() for part in found["extras"].split(","))
 
 
 def read(files: Iterable[str], groups: Iterable[tuple[str, str]] = ()) -> tuple[Lock, ...]:
@@ -164,7 +148,7 @@ def pins(locked: Resolution) -> str:
 
 
 def _read(name: str, extras: Sequence[str], groups: Sequence[str], default_groups: bool) -> Lock:  # noqa: FBT001
-    if _is_remote(name):
+    if is_remote(name):
         raise InputError(f"The lock {redact(name)} is not on this machine.", hint="Download it, and name the file.")
     path = Path(name)
     data = _bytes(path)
@@ -282,9 +266,9 @@ def _artifact(lock: Lock, package: Package, file: _File) -> Artifact:
         url=urls.without_credentials(url),
         hashes=dict(getattr(file, "hashes", {})),
         size=getattr(file, "size", None),
-        link_hash=fragment_hash(f"#{fragment}"),
+        link_hash=urls.fragment_hash(f"#{fragment}"),
         subdirectory=(file.subdirectory if isinstance(file, PackageArchive | PackageVcs) else None)
-        or fragment_subdirectory(f"#{fragment}"),
+        or urls.fragment_subdirectory(f"#{fragment}"),
         direct=True,
     )
 
@@ -295,7 +279,3 @@ def _url(lock: Lock, file: _File) -> str:
         return Path(os.path.normpath(lock.path.absolute().parent / file.path)).as_uri()
     url = getattr(file, "url", None) or ""
     return f"{file.type}+{url}@{file.commit_id}" if isinstance(file, PackageVcs) else url
-
-
-def _is_remote(name: str) -> bool:
-    return name.lower().startswith(("http:", "https:"))

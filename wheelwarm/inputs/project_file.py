@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from wheelwarm.errors import InputError
 from wheelwarm.inputs.declared import Declared, Source, decoded, read_bytes
-from wheelwarm.inputs.lockfile import split_extras
+from wheelwarm.inputs.file_names import split_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,14 +21,8 @@ if TYPE_CHECKING:
     from packaging.markers import Marker
     from packaging.requirements import Requirement
 
-FILE_NAME = "pyproject.toml"
 # Far more than anybody has, and less than Python can follow.
 MOST_EXTRAS = 50
-
-
-def is_project(name: str) -> bool:
-    """Tell whether a name, `[extras]` behind it or not, is that of a pyproject.toml."""
-    return Path(_split(name)[0]).name == FILE_NAME
 
 
 def read_project(name: str) -> Declared:
@@ -36,7 +30,7 @@ def read_project(name: str) -> Declared:
 
     Raises InputError for a file or extra that is not there, and for dependencies that only a build can tell.
     """
-    location, extras = _split(name)
+    location, extras = split_project(name)
     path = Path(location)
     text = decoded(path, read_bytes(path, "The project file"))
     source = Source(path, text)
@@ -54,11 +48,6 @@ def read_project(name: str) -> Declared:
         requirements=tuple({str(requirement): (line, requirement) for line, requirement in found}.values()),
         pythons=source.pythons(table.get("requires-python")),
     )
-
-
-def _split(name: str) -> tuple[str, tuple[str, ...]]:
-    """Split the file from the extras; `[]` stands for none, as in a requirement."""
-    return split_extras(name.removesuffix("[]"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import InputError
-from wheelwarm.inputs.dependency_groups import read_group
+from wheelwarm.inputs.file_names import is_project
 from wheelwarm.inputs.index_options import IndexOptions
-from wheelwarm.inputs.inline_script import read_script
-from wheelwarm.inputs.project_file import is_project, read_project
 from wheelwarm.inputs.requirement_file import refuse_other_locks
 from wheelwarm.inputs.requirement_line import Parts, RequirementLine, check_scheme, parse, parse_editable
 from wheelwarm.inputs.requirement_text import place
@@ -51,6 +49,8 @@ class Reading:
         """Read requirement or constraint files, projects among them."""
         for name in names:
             if is_project(name) and not constraint:
+                from wheelwarm.inputs.project_file import read_project
+
                 self._add_declared(name, read_project(name))
                 continue
             for line in self.reader.lines(name, constraint=constraint):
@@ -72,6 +72,8 @@ class Reading:
 
     def add_groups(self, groups: Iterable[str]) -> None:
         """Read dependency groups of projects."""
+        from wheelwarm.inputs.dependency_groups import read_group
+
         for group in groups:
             path, requirements = read_group(group)
             for requirement in requirements:
@@ -80,6 +82,8 @@ class Reading:
 
     def add_scripts(self, names: Iterable[str]) -> None:
         """Read what scripts declare."""
+        from wheelwarm.inputs.inline_script import read_script
+
         for name in names:
             self._add_declared(name_of_script(name), read_script(name))
 
@@ -143,7 +147,7 @@ def name_of_script(name: str) -> str:
 
 
 def _line(text: str, parts: Parts) -> RequirementLine:
-    return RequirementLine(text=text, requirement=parts.requirement, url=parts.url, marker=parts.marker)
+    return RequirementLine(text=text, parsed=parts.parsed, plain=parts.plain, url=parts.url, marker=parts.marker)
 
 
 def _requirement_line(line: FileLine, text: str) -> RequirementLine:
@@ -153,7 +157,8 @@ def _requirement_line(line: FileLine, text: str) -> RequirementLine:
     parts = (parse_editable if parsed.editable else parse)(text, place=line.place)
     return RequirementLine(
         text=text,
-        requirement=parts.requirement,
+        parsed=parts.parsed,
+        plain=parts.plain,
         url=parts.url,
         marker=parts.marker,
         hashes=parsed.values("--hash"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import InputError
+from wheelwarm.inputs.file_names import is_lock_file
 from wheelwarm.inputs.offers import OTHER_LOCKS, export_command
 from wheelwarm.inputs.requirement_text import ParsedLine, decode, expand, logical_lines, parse_line, place
 from wheelwarm.local_files import path_of
@@ -25,7 +26,6 @@ MOST_INCLUDES = 100
 
 _SCHEME = re.compile(r"(https?|file):", re.IGNORECASE)
 _EXTRAS = re.compile(r"\[[^\]]+\]$")
-_PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 _OTHER_FORMATS = {
     "Pipfile": "Export it first: pipenv requirements > requirements.txt",
     "pyproject.toml": "No requirements file can include it. Give it by itself: -r pyproject.toml",
@@ -191,7 +191,7 @@ def refuse_other_locks(path: Path) -> None:
 def _refuse_other_formats(path: Path) -> None:
     name = _EXTRAS.sub("", path.name)
     refuse_other_locks(path.with_name(name))
-    if _PYLOCK.fullmatch(name):
+    if is_lock_file(name):
         raise InputError(
             f"{path} is a lock file, which no requirements file can include.", hint=f"Give it by itself: -r {path}"
         )

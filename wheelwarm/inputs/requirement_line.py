@@ -7,17 +7,20 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
-
-from packaging.markers import InvalidMarker, Marker
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from wheelwarm.errors import InputError
 from wheelwarm.local_files import path_of
 from wheelwarm.redaction import redact
 
+if TYPE_CHECKING:
+    from packaging.markers import Marker
+    from packaging.requirements import Requirement
+
+# A name with or without versions of the plainest form: certainly a requirement, which need not be parsed to know that.
+_VERSIONS = r"([<>]=?|[=!]=) ?[0-9]+(\.[0-9]+)*"
+PLAIN = re.compile(rf"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?( ?{_VERSIONS}( ?, ?{_VERSIONS})*)?")
 _VCS_SCHEMES = frozenset(
     f"{system}+{transport}"
     for system, transports in {
@@ -39,11 +42,12 @@ _OPERATORS = ("~=", "==", "!=", "<=", ">=", "<", ">")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What one requirement string says; `requirement` and `url` as in RequirementLine."""
+    """What one requirement string says, as in RequirementLine."""
 
-    requirement: Requirement | None
+    parsed: Requirement | None
     url: str | None
     marker: Marker | None
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +55,15 @@ class RequirementLine:
     """One requirement with the place it comes from.
 
     `text` is the requirement as pip would see it: no comment, variables filled in, so it may hold credentials.
-    `requirement` is None for paths, repositories and bare archive URLs. `url` is the direct URL with its fragment, a
-    path's as `file:`. `marker` stands for all of these. `hashes` are `algorithm:digest`. `source` is None on the
-    command line and on standard input, `line` 0 where there are no lines. `build_options`: it is built with options
-    of its own (`--config-settings` …).
+    `plain` is a name and versions alone, not parsed before somebody asks: a remembered input needs no parser.
+    `url` is the direct URL with its fragment, a path's as `file:`. `marker` stands for all of these. `hashes` are
+    `algorithm:digest`. `source` is None on the command line and on standard input, `line` 0 where there are no lines.
+    `build_options`: it is built with options of its own (`--config-settings` …).
     """
 
     text: str
-    requirement: Requirement | None = None
+    parsed: Requirement | None = None
+    plain: bool = False
     url: str | None = None
     marker: Marker | None = None
     hashes: tuple[str, ...] = ()
@@ -69,14 +74,27 @@ class RequirementLine:
     build_options: bool = False
 
     @property
+    def requirement(self) -> Requirement | None:
+        """What PEP 508 makes of it; None for paths, repositories and bare archive URLs."""
+        return _plain_requirement(self.text) if self.plain else self.parsed
+
+    @property
+    def by_name(self) -> bool:
+        """Whether an index says what it stands for: no path, no repository, no URL."""
+        return self.plain or (self.parsed is not None and self.url is None)
+
+    @property
     def pin(self) -> tuple[str, str] | None:
         """The canonical project name and the version, when one `==` or `===` without wildcard is all it asks for."""
-        if self.requirement is None or len(self.requirement.specifier) != 1:
+        from packaging.utils import canonicalize_name
+
+        requirement = self.requirement
+        if requirement is None or len(requirement.specifier) != 1:
             return None
-        (specifier,) = self.requirement.specifier
+        (specifier,) = requirement.specifier
         if specifier.operator not in {"==", "==="} or specifier.version.endswith(".*"):
             return None
-        return canonicalize_name(self.requirement.name), specifier.version
+        return canonicalize_name(requirement.name), specifier.version
 
     @property
     def local(self) -> bool:
@@ -95,6 +113,8 @@ def parse(text: str, *, place: str = "") -> Parts:
     Paths count from the current folder, in files too, as pip has it.
     Raises InputError, its message led by `place`, for what pip would call an invalid requirement.
     """
+    if PLAIN.fullmatch(text) and not _has_archive_suffix(text):
+        return Parts(None, None, None, plain=True)
     separator = "; " if _is_url(text, place) else ";"
     text, _, marker = text.partition(separator)
     text = text.strip()
@@ -110,7 +130,9 @@ def parse(text: str, *, place: str = "") -> Parts:
 
 def check_scheme(line: RequirementLine, place: str) -> None:
     """Raise InputError for a URL by which pip could fetch nothing, which it finds out only when it tries to."""
-    url = line.requirement.url if line.requirement else line.text if "://" in line.text else None
+    if line.plain:
+        return
+    url = line.parsed.url if line.parsed else line.text if "://" in line.text else None
     if url is None or line.editable or (scheme := _scheme(url, place)) in _URL_SCHEMES:
         return
     if "://" in url:
@@ -125,6 +147,8 @@ def parse_editable(text: str, *, place: str = "") -> Parts:
 
     Raises InputError, its message led by `place`, for anything else.
     """
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
@@ -155,7 +179,16 @@ def _editable_url(location: str, text: str, place: str) -> str:
     return url
 
 
+@functools.lru_cache(maxsize=1024)
+def _plain_requirement(text: str) -> Requirement:
+    from packaging.requirements import Requirement
+
+    return Requirement(text)
+
+
 def _parse_requirement(text: str, place: str) -> Requirement:
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         return Requirement(text)
     except InvalidRequirement as exc:
@@ -165,8 +198,12 @@ def _parse_requirement(text: str, place: str) -> Requirement:
 
 
 def _parse_marker(marker: str, text: str, place: str) -> Marker | None:
+    if not marker:
+        return None
+    from packaging.markers import InvalidMarker
+
     try:
-        return _marker(marker) if marker else None
+        return _marker(marker)
     except InvalidMarker as exc:
         _refuse(f"{text}; {marker}", _first_line(exc), place, hint="")
     except RecursionError:
@@ -175,6 +212,8 @@ def _parse_marker(marker: str, text: str, place: str) -> Marker | None:
 
 @functools.lru_cache(maxsize=256)
 def _marker(text: str) -> Marker:
+    from packaging.markers import Marker
+
     return Marker(text)
 
 

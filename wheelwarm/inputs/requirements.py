@@ -10,19 +10,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import InputError, UsageError
+from wheelwarm.inputs.file_names import is_lock, is_project
 from wheelwarm.inputs.index_options import IndexOptions
-from wheelwarm.inputs.lockfile import Lock, hashes_in, is_lock
-from wheelwarm.inputs.lockfile import read as read_locks
-from wheelwarm.inputs.project_file import is_project
 from wheelwarm.inputs.reading import Reading, name_of_script
 from wheelwarm.inputs.requirement_file import FileReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from packaging.specifiers import SpecifierSet
 
+    from wheelwarm.inputs.lockfile import Lock
     from wheelwarm.inputs.requirement_line import RequirementLine
 
 _NO_OPTIONS = IndexOptions()
@@ -79,7 +78,7 @@ class RequirementSet:
     def hashes(self) -> frozenset[tuple[str, str]]:
         """Every (algorithm, digest) that a requirement states by `--hash`, or a lock."""
         stated = (text.partition(":") for line in self.lines for text in line.hashes)
-        locked = (pair for lock in self.locks for pair in hashes_in(lock))
+        locked = (pair for lock in self.locks for pair in _hashes_in(lock))
         return frozenset(((name, digest) for name, _, digest in stated)) | frozenset(locked)
 
     def pip_arguments(self, spooled: Mapping[str, Path] | None = None) -> list[str]:
@@ -143,7 +142,7 @@ def read(
     requirement_files = [*projects, *requirement_files]
     lock_files, files = split(requirement_files, is_lock)
     lock_groups, project_groups = split(groups, lambda group: is_lock(group.rpartition(":")[0]))
-    locks = read_locks(lock_files, [(path, name) for path, _, name in (one.rpartition(":") for one in lock_groups)])
+    locks = _read_locks(lock_files, [(path, name) for path, _, name in (one.rpartition(":") for one in lock_groups)])
     if not any((*arguments, *requirement_files, *groups, *editables, *scripts)):
         raise UsageError(
             "No requirements were given.", hint="Name a file of them: wheelwarm prefetch -r requirements.txt"
@@ -173,6 +172,20 @@ def read(
         pythons=tuple((one.path, one.pythons) for one in reading.declared.values()),
         digest=reading.digest(options, locks),
     )
+
+
+def _read_locks(files: Sequence[str], groups: Sequence[tuple[str, str]]) -> tuple[Lock, ...]:
+    if not files and not groups:
+        return ()
+    from wheelwarm.inputs import lockfile  # which loads most of packaging
+
+    return lockfile.read(files, groups)
+
+
+def _hashes_in(lock: Lock) -> Iterator[tuple[str, str]]:
+    from wheelwarm.inputs import lockfile
+
+    yield from lockfile.hashes_in(lock)
 
 
 def _refuse_nul(*names: str) -> None:

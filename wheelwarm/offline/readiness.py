@@ -122,5 +122,5 @@ class CacheDisk:
         for artifact in self.resolution.artifacts:
             with suppress(ResolveError):  # a file that is not at hand is an obstacle of its own
                 needs = list(dependencies(artifact, (), self.shelf))
-                lines += [RequirementLine(text=str(needed), requirement=needed) for needed in needs]
+                lines += [RequirementLine(text=str(needed), parsed=needed) for needed in needs]
         return lines

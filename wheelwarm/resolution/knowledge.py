@@ -11,7 +11,6 @@ from wheelwarm.errors import ResolveError
 from wheelwarm.resolution.question import check_target, input_digest
 
 if TYPE_CHECKING:
-    from wheelwarm.inputs.requirement_line import RequirementLine
     from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.model import Resolution
     from wheelwarm.shelf.lookup import Shelf
@@ -73,18 +72,13 @@ def fresh_resolution(requirements: RequirementSet, shelf: Shelf, *, resolver: st
         return None
     if requirements.remote_files or requirements.locks or requirements.options.find_links:
         return None
-    if any(target.setting(name) for name in _READ_ANEW) or not all(map(_is_for_good, requirements.lines)):
+    if any(target.setting(name) for name in _READ_ANEW) or not all(line.by_name for line in requirements.lines):
         return None
     known = shelf.ledger.recall(input_digest(requirements, target, resolver=resolver), target.identity)
     if known is None or not all(one.url.startswith("http") for one in known.artifacts):
         return None
     pages = [url for url in known.asked if urls.is_page(url)]
     return known if pages and all(_is_fresh(url, known.made, shelf) for url in pages) else None
-
-
-def _is_for_good(line: RequirementLine) -> bool:
-    """Tell whether a line means the same as long as the index does: no path, no repository, no archive by URL."""
-    return line.requirement is not None and line.url is None
 
 
 def _is_fresh(page: str, made: float, shelf: Shelf) -> bool:

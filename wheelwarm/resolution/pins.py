@@ -19,7 +19,6 @@ from wheelwarm import urls
 from wheelwarm.cache.archive import Window, read_zip_member, zip_members
 from wheelwarm.cache.format import normalise
 from wheelwarm.errors import CacheError, FormatError, InputError, ResolveError
-from wheelwarm.indexes.index_page import fragment_hash, fragment_subdirectory
 from wheelwarm.inputs.index_options import forced_format
 from wheelwarm.local_files import path_of
 from wheelwarm.model import Artifact, Kind, Outcome, Resolution
@@ -189,7 +188,7 @@ def artifact_of_url(line: RequirementLine) -> Artifact:
     """Name what a direct URL or a path stands for."""
     url, _, fragment = (line.url or line.text).partition("#")
     url = urls.without_credentials(url)
-    link_hash = fragment_hash(f"#{fragment}")
+    link_hash = urls.fragment_hash(f"#{fragment}")
     # Of several hashes pip takes any: then none can be named that the body must have.
     hashes = [link_hash] if link_hash else allowed_hashes(line)
     artifact = urls.artifact_at(url)
@@ -198,7 +197,7 @@ def artifact_of_url(line: RequirementLine) -> Artifact:
         name=line.requirement.name if line.requirement else artifact.name,
         hashes=dict(hashes) if len(hashes) == 1 else {},
         link_hash=link_hash,
-        subdirectory=fragment_subdirectory(f"#{fragment}"),
+        subdirectory=urls.fragment_subdirectory(f"#{fragment}"),
         direct=True,
     )
 

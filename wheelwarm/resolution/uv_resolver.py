@@ -17,7 +17,6 @@ from packaging.utils import canonicalize_name
 
 from wheelwarm import urls
 from wheelwarm.errors import InputError, ResolveError
-from wheelwarm.indexes.index_page import fragment_hash
 from wheelwarm.inputs import lockfile
 from wheelwarm.redaction import redact
 from wheelwarm.resolution.question import check_target
@@ -140,7 +139,7 @@ def _as_pip_asks(artifact: Artifact, fragments: Mapping[str, str]) -> Artifact:
     """Tell what an index page leads pip to from what a URL in the input does, whose fragment uv leaves out."""
     fragment = fragments.get(artifact.url)
     if fragment is not None:
-        stated = fragment_hash(f"#{fragment}")
+        stated = urls.fragment_hash(f"#{fragment}")
         return replace(artifact, link_hash=stated, hashes=dict([stated]) if stated else artifact.hashes)
     if not artifact.url.startswith(("http:", "https:")):
         return artifact

@@ -33,8 +33,9 @@ _KEY = re.compile(r"[0-9a-f]{56}")
 # urllib3's reading of RFC 3986: a backslash ends the authority, too.
 _ABSOLUTE_URL = re.compile(r"(https?)://([^\\/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.IGNORECASE | re.DOTALL)
 # What nearly every URL is; normalising leaves it as it is, and takes twenty times as long as this match to do so.
-_NORMAL = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9_~+-][A-Za-z0-9_~+.-]*)+/?")
-_PLAIN = re.compile(r"(https?://[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*+)++)(?:#|$)")
+_HOST = r"[a-z0-9][a-z0-9.-]*(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
+_NORMAL = re.compile(rf"https?://{_HOST}(?:/[A-Za-z0-9_~+-][A-Za-z0-9_~+.-]*)+/?")
+_PLAIN = re.compile(rf"(https?://{_HOST}(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*+)++)(?:#|$)")
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.%]+\]|[^\[\]:]+)(?::0*([0-9]{0,5}))?", re.IGNORECASE)
 _ESCAPE = re.compile("%([0-9a-fA-F]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

@@ -72,9 +72,9 @@ class Reading:
 
     def add_groups(self, groups: Iterable[str]) -> None:
         """Read dependency groups of projects."""
-        from wheelwarm.inputs.dependency_groups import read_group
-
         for group in groups:
+            from wheelwarm.inputs.dependency_groups import read_group
+
             path, requirements = read_group(group)
             for requirement in requirements:
                 parts = Parts(requirement, requirement.url, requirement.marker)
@@ -82,9 +82,9 @@ class Reading:
 
     def add_scripts(self, names: Iterable[str]) -> None:
         """Read what scripts declare."""
-        from wheelwarm.inputs.inline_script import read_script
-
         for name in names:
+            from wheelwarm.inputs.inline_script import read_script
+
             self._add_declared(name_of_script(name), read_script(name))
 
     def _add_declared(self, name: str, declared: Declared) -> None:

@@ -114,3 +114,17 @@ def test_fragments() -> None:
     assert urls.fragment_subdirectory(url) == "sub/dir"
     assert urls.fragment_hash("https://files.example/x-1.zip") is None
     assert urls.fragment_subdirectory("https://files.example/x-1.zip") is None
+
+
+@pytest.mark.parametrize(
+    ("fragment", "expected"),
+    [
+        ("sha256=ab", ("sha256", "ab")),
+        ("egg=demo&md5=cd&sha256=ab", ("md5", "cd")),
+        ("egg=demo", None),
+        ("", None),
+    ],
+)
+def test_the_first_hash_of_a_fragment_counts(fragment: str, expected: tuple[str, str] | None) -> None:
+    """As pip's Link reads it."""
+    assert urls.fragment_hash(f"#{fragment}") == expected

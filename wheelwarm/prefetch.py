@@ -16,7 +16,7 @@ from wheelwarm.fetcher import Fetcher
 from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Action, Artifact, Kind, Lane, Reason, Resolution, Row, Summary, Verdict
 from wheelwarm.resolution.left_out import left_out
-from wheelwarm.resolution.resolver import spool
+from wheelwarm.resolution.question import spool
 from wheelwarm.shelf.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.targets import wire
 from wheelwarm.targets.network import LANE_JOBS, network_of

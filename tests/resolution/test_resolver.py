@@ -17,7 +17,7 @@ from wheelwarm.inputs.index_options import IndexOptions
 from wheelwarm.inputs.requirements import read
 from wheelwarm.model import Kind, Silent
 from wheelwarm.resolution.question import input_digest
-from wheelwarm.resolution.resolver import artifact, fragment_hash, read_log, resolve
+from wheelwarm.resolution.resolver import artifact, read_log, resolve
 from wheelwarm.targets.probing import probe
 
 if TYPE_CHECKING:
@@ -309,20 +309,6 @@ class TestInputDigest:
             for token in ("old", "new")
         }
         assert len(digests) == 1
-
-
-@pytest.mark.parametrize(
-    ("fragment", "expected"),
-    [
-        ("sha256=ab", ("sha256", "ab")),
-        ("egg=demo&md5=cd&sha256=ab", ("md5", "cd")),
-        ("egg=demo", None),
-        ("", None),
-    ],
-)
-def test_the_first_hash_of_a_fragment_counts(fragment: str, expected: tuple[str, str] | None) -> None:
-    """As pip's Link reads it."""
-    assert fragment_hash(fragment) == expected
 
 
 def test_an_archive_without_a_hash() -> None:

@@ -22,7 +22,7 @@ from wheelwarm.errors import FormatError
 from wheelwarm.model import Layout, Reason, StoredResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 MAX_METADATA = 16 * 2**20
 """Bytes of metadata that are read at most: http.client lets no response through with more than 6.5 MiB of headers."""
@@ -64,19 +64,25 @@ class Entry:
         return Path(self.body_file)
 
 
+def place(section: Path, key: str) -> str:
+    """Return where an entry's metadata stands, as `format.entry_path` says; FormatError for what is no key."""
+    return os.sep.join((str(section), *check_key(key)[:FAN_OUT], key))  # noqa: PTH118 - a Path takes ten times as long
+
+
 def read_entry(section: Path, key: str, layout: Layout, *, walked: bool = False) -> Entry:
     """Read what a section folder holds under a key, all but the body.
 
     `walked` says that the caller has come to the entry through its folders, none of which is a symbolic link.
     """
-    folders = [str(section), *check_key(key)[:FAN_OUT]]
-    path = os.sep.join((*folders, key))  # noqa: PTH118 - a Path takes ten times as long
+    path = place(section, key)
     body_path = path if layout is Layout.HTTP else f"{path}.body"
     found = partial(Entry, key=key, metadata_file=path, body_file=body_path)
     metadata, body = _lstat(path), _lstat(body_path)
     if metadata is None or body is None:
         return found(problem=Reason.ABSENT if metadata is None else Reason.BODY_MISSING)
-    if not (stat.S_ISREG(metadata.st_mode) and stat.S_ISREG(body.st_mode)) or (not walked and _is_led_out(folders)):
+    if not (stat.S_ISREG(metadata.st_mode) and stat.S_ISREG(body.st_mode)) or (
+        not walked and _is_led_out(section, key)
+    ):
         return found(problem=Reason.UNREADABLE)
     try:
         stored, offset, size = read_embedded(path) if layout is Layout.HTTP else _read_pair(path, body_path, body)
@@ -183,9 +189,10 @@ def is_led_out(path: Path) -> bool:
     return any(folder.is_symlink() for folder in islice(path.parents, FAN_OUT))
 
 
-def _is_led_out(folders: Sequence[str]) -> bool:
-    """Tell the same of an entry by the section and the names of its folders in it."""
-    return any(map(os.path.islink, islice(accumulate(folders, lambda above, name: f"{above}{os.sep}{name}"), 1, None)))
+def _is_led_out(section: Path, key: str) -> bool:
+    """Tell the same of an entry by its key."""
+    folders = accumulate((str(section), *key[:FAN_OUT]), lambda above, name: f"{above}{os.sep}{name}")
+    return any(map(os.path.islink, islice(folders, 1, None)))
 
 
 def _read_pair(path: str, body_path: str, body: os.stat_result) -> tuple[StoredResponse, int, int]:

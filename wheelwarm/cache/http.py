@@ -116,6 +116,10 @@ class HttpCache:
         """Read what the disk holds under a key, all but the body; never fails, whatever is there."""
         return entries.read_entry(self.section, key, self.layout)
 
+    def place(self, key: str) -> str:
+        """Return where the metadata of an entry stands, or would."""
+        return entries.place(self.section, key)
+
     def keys(self) -> set[str]:
         """Return every key that has an entry's files on the disk."""
         return entries.keys(self.section, self.layout)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from wheelwarm.errors import InputError
 from wheelwarm.redaction import redact
+from wheelwarm.urls import STRONG_HASHES
 
 if TYPE_CHECKING:
     import optparse
@@ -37,7 +38,6 @@ _PLAIN_WORDS = re.compile(r"""[ !#-&(-\[\]-~]*""")
 # What locked files hold by the thousand, read without an option parser.
 _HASHES_ONLY = re.compile(r"(?:--hash=(?:sha256|sha384|sha512):[0-9a-z]+ *)+")
 
-_STRONG_HASHES = ("sha256", "sha384", "sha512")
 _FLAGS = ("--no-index", "--pre", "--prefer-binary", "--require-hashes", "--no-require-hashes")
 _VALUES = (
     ("-i", "--index-url", "--pypi-url"),
@@ -223,7 +223,7 @@ def _long(names: tuple[str, ...]) -> str:
 def _collect(_option: optparse.Option, given: str, value: str | None, parser: optparse.OptionParser, name: str) -> None:
     if name in _NAME_LISTS and value is not None and value.startswith("-"):
         parser.error(f"{given} option requires 1 argument")
-    if name == "--hash" and (value or "").partition(":")[0] not in _STRONG_HASHES:
-        parser.error(f"{given} takes one of {', '.join(_STRONG_HASHES)}, a colon and the digest")
+    if name == "--hash" and (value or "").partition(":")[0] not in STRONG_HASHES:
+        parser.error(f"{given} takes one of {', '.join(STRONG_HASHES)}, a colon and the digest")
     assert parser.values is not None  # noqa: S101 - optparse sets it before it calls back
     parser.values.given.append((name, value or ""))

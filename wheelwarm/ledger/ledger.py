@@ -185,7 +185,7 @@ class Ledger:
         """Return when a run of ours last found that pip will ask for an entry, by its path."""
         return {str(path): float(used) for path, used in self._each("SELECT path, used FROM use")}
 
-    def note_use(self, paths: Iterable[Path], used: float) -> None:
+    def note_use(self, paths: Iterable[str | Path], used: float) -> None:
         """Keep that pip will ask for these; a path is that of an entry's first file, or of a built wheel."""
         rows = [(self._relative(path), used) for path in paths]
         self._write("INSERT OR REPLACE INTO use VALUES (?, ?)", rows)

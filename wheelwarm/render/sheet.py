@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 UNLIMITED_WIDTH = 10_000
 
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+
 Span: TypeAlias = "str | tuple[str, str]"
 """A text, or one with a style of rich's."""
 
@@ -104,7 +106,7 @@ def words(spans: tuple[Span, ...]) -> str:
 def columns_of(spans: tuple[Span, ...]) -> int:
     """Return how many columns of a terminal spans take; some letters take two."""
     text = words(spans)
-    if text.isascii():
+    if text.replace(ELLIPSIS, ".").isascii():
         return len(text)
     from rich.cells import cell_len
 

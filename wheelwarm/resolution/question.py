@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from packaging.version import Version
-
 from wheelwarm.errors import InputError
 from wheelwarm.redaction import redact
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.targets.target import Target
 
@@ -36,6 +36,8 @@ def _check_python(requirements: RequirementSet, target: Target) -> None:
     """Refuse a Python that a file is not for, as pip refuses a project by its Requires-Python."""
     if (target.setting("ignore-requires-python") or "").lower() in ("1", "true", "yes", "on"):
         return
+    from packaging.version import Version
+
     # As for pip, a pre-release of a Python counts as that Python.
     version = Version(target.version).base_version
     for path, pythons in requirements.pythons:
@@ -77,3 +79,12 @@ def input_digest(requirements: RequirementSet, target: Target, *, resolver: str 
     )
     by = [] if resolver == "pip" else [f"resolver={resolver}"]
     return hashlib.sha256("\n".join([requirements.digest, *settings, *by]).encode()).hexdigest()
+
+
+def spool(requirements: RequirementSet, scratch: Path) -> dict[str, Path]:
+    """Write what can be read only once, standard input first of all, to files that pip can read."""
+    copies = {}
+    for number, (name, content) in enumerate(requirements.spooled.items()):
+        copies[name] = scratch / f"spooled-{number}.txt"
+        copies[name].write_bytes(content)
+    return copies

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.inputs import lockfile
 from wheelwarm.model import Artifact, Kind, Observer, Resolution
-from wheelwarm.resolution.question import check_target
+from wheelwarm.resolution.question import check_target, spool
 from wheelwarm.targets.pip_errors import MISMATCH, Words, explain
-from wheelwarm.urls import file_name
+from wheelwarm.urls import file_name, fragment_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 LOOKED_UP = re.compile(r'Looking up "([^"\s]+)" in the cache')
 # "Installing build dependencies: started", and "backend dependencies" for those that a backend asks for itself.
 BUILD_STAGE = re.compile(r"Installing (?:build|backend) dependencies: (started|finished)")
-STRONG_HASHES = ("sha256", "sha384", "sha512")
 
 
 def resolve(
@@ -88,15 +87,6 @@ def _ask_pip(
         on_line=lambda line: announce(line, observer),
     )
     return read_result(completed, report, log, requirements, now)
-
-
-def spool(requirements: RequirementSet, scratch: Path) -> dict[str, Path]:
-    """Write what can be read only once, standard input first of all, to files that pip can read."""
-    copies = {}
-    for number, (name, content) in enumerate(requirements.spooled.items()):
-        copies[name] = scratch / f"spooled-{number}.txt"
-        copies[name].write_bytes(content)
-    return copies
 
 
 def announce(line: str, observer: Observer) -> None:
@@ -173,7 +163,7 @@ def artifact(item: Mapping[str, Any], fragments: Mapping[str, str]) -> Artifact:
         kind=Kind.WHEEL if filename.endswith(".whl") else Kind.SDIST,
         url=url,
         hashes=hashes,
-        link_hash=fragment_hash(fragments.get(bare(url), "")) if direct else next(iter(hashes.items()), None),
+        link_hash=fragment_hash(f"#{fragments.get(bare(url), '')}") if direct else next(iter(hashes.items()), None),
         subdirectory=info.get("subdirectory"),
         direct=direct,
     )
@@ -198,12 +188,3 @@ def url_fragments(items: Iterable[Mapping[str, Any]], requirements: RequirementS
 def bare(url: str) -> str:
     """Return a URL as pip's report has it: without fragment and credentials."""
     return re.sub(r"^(\w[\w+.-]*://)[^/@]*@", r"\1", url.partition("#")[0])
-
-
-def fragment_hash(fragment: str) -> tuple[str, str] | None:
-    """Return the hash in a URL's fragment, `sha256=…`, which pip's wheel cache then puts into its key."""
-    for part in fragment.split("&"):
-        algorithm, equals, digest = part.partition("=")
-        if equals and algorithm in ("md5", "sha1", "sha224", *STRONG_HASHES):
-            return algorithm, digest
-    return None

@@ -19,8 +19,8 @@ from wheelwarm import urls
 from wheelwarm.errors import InputError, ResolveError
 from wheelwarm.inputs import lockfile
 from wheelwarm.redaction import redact
-from wheelwarm.resolution.question import check_target
-from wheelwarm.resolution.resolver import bare, spool
+from wheelwarm.resolution.question import check_target, spool
+from wheelwarm.resolution.resolver import bare
 from wheelwarm.resolution.uv_options import KEPT_OF_UV, indexes, question, settled
 from wheelwarm.shelf.lookup import trusted_hosts_of
 from wheelwarm.targets.network import network_of

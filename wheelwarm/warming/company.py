@@ -9,8 +9,6 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
 from wheelwarm.cache import entries
 from wheelwarm.cache.http import HttpCache
 from wheelwarm.fetcher import Fetched
@@ -119,6 +117,8 @@ def _fits(artifact: Artifact, target: Target) -> bool:
     filename = artifact.filename.removesuffix(".metadata")
     if artifact.kind is Kind.BUILT_WHEEL or not filename.endswith(".whl") or not target.tags:
         return True
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
     try:
         return not {str(tag) for tag in parse_wheel_filename(filename)[3]}.isdisjoint(target.tags)
     except InvalidWheelFilename:

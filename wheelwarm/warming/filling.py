@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -19,8 +18,8 @@ from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import Download, Fetched
 from wheelwarm.model import Action, Artifact, Kind, Lane, Outcome, Reason, StoredResponse, Verdict
 from wheelwarm.redaction import redact
-from wheelwarm.resolution.resolver import STRONG_HASHES
 from wheelwarm.targets.network import only_pip_can
+from wheelwarm.urls import STRONG_HASHES
 from wheelwarm.warming.company import borrow
 from wheelwarm.warming.seeding import Seed
 
@@ -140,6 +139,10 @@ class Filler:
         """Build wheels from sdists by the target's pip, which keeps them; a few at once."""
         for artifact in artifacts:
             self.discard(artifact, self._shelf.verdict(artifact))
+        if not artifacts:
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(BUILDS_AT_ONCE, thread_name_prefix="build") as pool:
             yield from zip(artifacts, pool.map(self._build, artifacts), strict=True)
 
@@ -157,8 +160,9 @@ class Filler:
 
     def _fetch(self, by_url: Mapping[str, tuple[Artifact, Lookup]]) -> Iterator[tuple[Artifact, Done]]:
         downloads = [self._download(artifact, found) for artifact, found in by_url.values()]
-        if downloads:
-            self._observer.expect(len(downloads), sum(download.size or 0 for download in downloads))
+        if not downloads:
+            return
+        self._observer.expect(len(downloads), sum(download.size or 0 for download in downloads))
         for download, result in self._fetcher.fetch_each(
             downloads,
             new_body=self._shelf.http.new_body,

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import FetchError
-from wheelwarm.resolution.resolver import read_log
-from wheelwarm.targets.pip_errors import Words, explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +64,8 @@ class PipRun:
     @property
     def asked(self) -> tuple[str, ...]:
         """Every URL that this pip looked up in its cache."""
+        from wheelwarm.resolution.resolver import read_log
+
         return read_log(self.log).urls
 
     def log_text(self) -> str:
@@ -74,6 +74,8 @@ class PipRun:
 
     def error(self) -> FetchError:
         """Say in one sentence what pip said in many."""
+        from wheelwarm.targets.pip_errors import Words, explain
+
         error = explain(Words(self.completed.err, self.completed.out, self.log_text()))
         return FetchError(error.message, hint=error.hint)
 

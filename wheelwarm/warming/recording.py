@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from wheelwarm import urls
-from wheelwarm.cache.format import entry_path, key
+from wheelwarm.cache.format import key
 from wheelwarm.errors import InputError
 from wheelwarm.model import Artifact, Kind, Run, Summary
 from wheelwarm.shelf.lookup import wanted_metadata
@@ -23,12 +23,9 @@ if TYPE_CHECKING:
 
 def record(shelf: Shelf, resolution: Resolution, rows: Sequence[Row], *, bytes_downloaded: int, seconds: float) -> None:
     """Keep a run in the ledger; it began at the shelf's `now` and took so many seconds."""
-    pages = [urls.page_at(url) for url in resolution.asked if urls.is_page(url)]
-    files = [replace(one, name=canonicalize_name(one.name)) for one in (*resolution.artifacts, *resolution.supporting)]
-    asked_for = [*(row.artifact for row in rows), *wanted_metadata(resolution), *pages]
     if resolution.source != "ledger":  # the run that it is remembered from has told of the URLs
-        shelf.ledger.learn_urls([*files, *pages])
-    shelf.ledger.note_use(_paths(shelf, asked_for), shelf.now)
+        shelf.ledger.learn_urls(_named(resolution))
+    shelf.ledger.note_use([*_built(shelf, rows), *_entries(shelf, rows, resolution)], shelf.now)
     shelf.ledger.record_run(
         Run(
             started=shelf.now,
@@ -40,17 +37,27 @@ def record(shelf: Shelf, resolution: Resolution, rows: Sequence[Row], *, bytes_d
     )
 
 
-def _paths(shelf: Shelf, artifacts: Iterable[Artifact]) -> Iterator[Path]:
-    """Yield where those that are here stand: an entry by its metadata's file, a built wheel by its own."""
-    for artifact in artifacts:
-        try:
-            path = _built_path(shelf, artifact) or shelf.http.section / entry_path(key(artifact.url))
-        except InputError:
-            continue
-        if path.exists():
-            yield path
+def _named(resolution: Resolution) -> Iterator[Artifact]:
+    """Yield what stands behind the URLs of a resolution, by normalised names."""
+    from packaging.utils import canonicalize_name
+
+    for one in (*resolution.artifacts, *resolution.supporting):
+        yield replace(one, name=canonicalize_name(one.name))
+    yield from (urls.page_at(url) for url in resolution.asked if urls.is_page(url))
 
 
-def _built_path(shelf: Shelf, artifact: Artifact) -> Path | None:
-    wheel = shelf.built_wheel(artifact) if artifact.kind is Kind.BUILT_WHEEL else None
-    return wheel.path if wheel else None
+def _built(shelf: Shelf, rows: Iterable[Row]) -> Iterator[Path]:
+    """Yield where the locally built wheels among the rows stand."""
+    for row in rows:
+        if row.artifact.kind is Kind.BUILT_WHEEL and (wheel := shelf.built_wheel(row.artifact)):
+            yield wheel.path
+
+
+def _entries(shelf: Shelf, rows: Iterable[Row], resolution: Resolution) -> Iterator[str]:
+    """Yield where those of the entries that are here stand, by their metadata's file."""
+    pages = (url for url in resolution.asked if urls.is_page(url))
+    for url in (*(row.artifact.url for row in rows), *(one.url for one in wanted_metadata(resolution)), *pages):
+        with suppress(InputError):
+            entry = shelf.http.place(key(url))
+            if os.path.lexists(entry):
+                yield entry

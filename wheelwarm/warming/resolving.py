@@ -6,7 +6,6 @@ A spoilt entry that makes pip fail is removed, and pip asked once more.
 from __future__ import annotations
 
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,20 +16,16 @@ from wheelwarm.cache import format as cache_format
 from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.fetcher import Fetcher
 from wheelwarm.model import Action, Kind, Silent
-from wheelwarm.resolution import pins
-from wheelwarm.resolution.completion import Completer
 from wheelwarm.resolution.knowledge import fresh_resolution
-from wheelwarm.resolution.pages import Pages
 from wheelwarm.resolution.question import input_digest
-from wheelwarm.resolution.resolver import resolve
 from wheelwarm.shelf.lookup import wanted
-from wheelwarm.warming.scout import Scout, absent, can_go
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.model import Artifact, Observer, Resolution
+    from wheelwarm.resolution.completion import Completer
     from wheelwarm.shelf.lookup import Shelf
     from wheelwarm.warming.filling import Done, Filler
     from wheelwarm.warming.scout import Scouted
@@ -99,6 +94,8 @@ class Resolving:
     def check(self, resolution: Resolution) -> None:
         """Raise ResolveError when files that pins name need another one, which their metadata tells only now."""
         if resolution.source == "pins":
+            from wheelwarm.resolution import pins
+
             pins.check_resolved(self.requirements, resolution, self.shelf)
 
     def _pinned(self) -> Resolution | None:
@@ -106,6 +103,8 @@ class Resolving:
 
         What has to be built asks for more than that, and what no page lists is for pip to explain.
         """
+        from wheelwarm.resolution import pins
+
         if not pins.is_lock(self.requirements) or self.shelf.target.elsewhere:
             return None
         self.observer.phase("asking the index")
@@ -116,6 +115,8 @@ class Resolving:
 
     @property
     def _completer(self) -> Completer:
+        from wheelwarm.resolution.completion import Completer
+
         return Completer(
             shelf=self.shelf,
             fetcher=self.fetcher,
@@ -150,6 +151,8 @@ class Resolving:
         Should pip have used an index page that was in its cache before, and which the scout did not ask for, it is
         asked once more, for fresh pages only.
         """
+        from wheelwarm.warming.scout import Scout, can_go
+
         if self.outrider is None or not can_go(self.requirements, self.shelf):
             return self._ask_pip(refresh=True, observer=self.observer)
         with Fetcher(self.fetcher.network) as fetcher:
@@ -170,6 +173,10 @@ class Resolving:
 
         Yields who is to watch pip: nobody while the files' own progress is shown.
         """
+        from concurrent.futures import ThreadPoolExecutor
+
+        from wheelwarm.warming.scout import absent
+
         filler = outrider(fetcher, self.observer)
         filler.seed = filler.seed.knowing(scouted.pages)
         wanted = absent(scouted.files, self.shelf)
@@ -189,6 +196,8 @@ class Resolving:
         self.ahead.update((one.identity, (one, done)) for one, done in results if done.action in STORED)
 
     def _ask_pip(self, *, refresh: bool, observer: Observer) -> Resolution:
+        from wheelwarm.resolution.resolver import resolve
+
         return resolve(
             self.requirements,
             self.shelf.target,
@@ -201,6 +210,8 @@ class Resolving:
 
     def _evict(self, error: HashMismatchError) -> bool:
         """Remove the entry whose body pip refused, unless the index itself states that body's hash."""
+        from wheelwarm.resolution.pages import Pages
+
         pages = Pages(self.shelf, error.asked, self.fetcher)
         for artifact in (urls.named(url) for url in error.asked if not urls.is_page(url)):
             found = self.shelf.http.lookup(artifact.url, self.shelf.request_headers(), now=self.shelf.now)

@@ -7,8 +7,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from packaging.utils import canonicalize_name
-
 from wheelwarm import urls
 
 if TYPE_CHECKING:
@@ -38,6 +36,10 @@ class SeedPolicy:
 
     def of(self, artifact: Artifact) -> Seed:
         """Return what holds for a file."""
+        if not self.hosts:
+            return self.general
+        from packaging.utils import canonicalize_name
+
         hosts = {host_of(artifact.url), *self.indexes.get(canonicalize_name(artifact.name), ())}
         said = {self.hosts[host] for host in hosts if host in self.hosts}
         return Seed.NEVER if Seed.NEVER in said else Seed.VERIFIED if said else self.general

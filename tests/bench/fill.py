@@ -152,7 +152,7 @@ class _World:
         return self.command(CURL, [*argv, "--config", str(self.curl_list)], cold=True)
 
     def prototype(self) -> Command:
-        argv = [sys.executable, "-m", "tests.bench.prototype", str(self.hash_list), str(self.to)]
+        argv = [sys.executable, "-m", "tests.bench.prototype", str(self.hash_list), str(self.cache)]
         return self.command(PROTOTYPE, argv, cold=True)
 
     def command(self, name: str, argv: Sequence[str], *, cold: bool) -> Command:

@@ -13,8 +13,8 @@ from wheelwarm.inputs.index_options import IndexOptions
 from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.local_files import path_of
 from wheelwarm.model import LOCAL, Artifact, Kind, Reason
+from wheelwarm.resolution.choice import allowed_hashes, allows_format
 from wheelwarm.resolution.knowledge import known_resolution
-from wheelwarm.resolution.pins import allowed_hashes, allows_format
 from wheelwarm.shelf.lookup import Shelf, trusted_hosts_of
 from wheelwarm.targets import wire
 from wheelwarm.wheelhouse.wheelhouse import LinkMode, Placed, Wheelhouse

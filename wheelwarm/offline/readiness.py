@@ -17,8 +17,9 @@ from wheelwarm.inputs.requirement_line import RequirementLine
 from wheelwarm.local_files import path_of
 from wheelwarm.model import Artifact, Kind, Outcome, Reason, Verdict
 from wheelwarm.offline import offline
+from wheelwarm.resolution.choice import Choice
 from wheelwarm.resolution.pages import Pages
-from wheelwarm.resolution.pins import Choice, applies, dependencies
+from wheelwarm.resolution.pins import applies, dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,22 +6,21 @@ for is checked against the cached metadata of each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelwarm import urls
 from wheelwarm.cache.archive import Window, read_zip_member, zip_members
 from wheelwarm.cache.format import normalise
 from wheelwarm.errors import CacheError, FormatError, InputError, ResolveError
-from wheelwarm.inputs.index_options import forced_format
 from wheelwarm.local_files import path_of
 from wheelwarm.model import Artifact, Kind, Outcome, Resolution
+from wheelwarm.resolution.choice import Choice, allowed_hashes, allows_format
 from wheelwarm.resolution.pages import Pages
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from packaging.markers import Marker
 
     from wheelwarm.fetcher import Fetcher
-    from wheelwarm.indexes.index_page import Link
     from wheelwarm.inputs.index_options import IndexOptions
     from wheelwarm.inputs.requirement_line import RequirementLine
     from wheelwarm.inputs.requirements import RequirementSet
@@ -200,87 +198,6 @@ def artifact_of_url(line: RequirementLine) -> Artifact:
         subdirectory=urls.fragment_subdirectory(f"#{fragment}"),
         direct=True,
     )
-
-
-def allowed_hashes(line: RequirementLine) -> set[tuple[str, str]]:
-    """Return the hashes that a requirement allows, as pairs of algorithm and hex digest."""
-    return {(name, digest.lower()) for name, _, digest in (text.partition(":") for text in line.hashes)}
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """pip's choice among the links of one project, by the rules of its package finder and PEP 592.
-
-    `lines` are all requirements and constraints; what they say of one project holds together.
-    """
-
-    options: IndexOptions
-    lines: Sequence[RequirementLine]
-    target: Target
-
-    def among(self, links: Iterable[Link], name: str) -> Link | None:
-        """Return the link that pip would take; of equal ones that is the last."""
-        demands = [line for line in self.lines if line.requirement and canonicalize_name(line.requirement.name) == name]
-        fitting = [link for link in links if self._fits(link, name, demands)]
-        return max(reversed(fitting), key=lambda link: self._preference(link, demands), default=None)
-
-    def _fits(self, link: Link, name: str, demands: Sequence[RequirementLine]) -> bool:
-        candidate = urls.artifact_at(link.url)
-        return (
-            canonicalize_name(candidate.name) == name
-            and all(is_version(candidate.version, line) for line in demands)
-            and all(allows_hash(link, line) for line in demands)
-            and (candidate.kind is not Kind.WHEEL or self._tag_place(link) is not None)
-            and accepts_python(link.requires_python, self.target)
-            and allows_format(self.options, candidate)
-        )
-
-    def _preference(self, link: Link, demands: Sequence[RequirementLine]) -> tuple[object, ...]:
-        """Order links as pip does: a hash asked for, not yanked, the local version, the tag, the build number."""
-        candidate = urls.artifact_at(link.url)
-        is_wheel = candidate.kind is Kind.WHEEL
-        has_hash = any(not allowed_hashes(line).isdisjoint(link.hashes.items()) for line in demands)
-        place = self._tag_place(link)
-        return (
-            has_hash,
-            not link.yanked,
-            self.options.prefer_binary and is_wheel,
-            Version(candidate.version),
-            -len(self.target.tags) if place is None else -place,
-            parse_wheel_filename(link.filename)[2] if is_wheel else (),
-        )
-
-    def _tag_place(self, link: Link) -> int | None:
-        """Return the place of a wheel's best tag among the target's, 0 the first; None where no tag is."""
-        if not link.filename.endswith(".whl"):
-            return None
-        tags = {str(tag) for tag in parse_wheel_filename(link.filename)[3]}
-        return next((place for place, tag in enumerate(self.target.tags) if tag in tags), None)
-
-
-def allows_format(options: IndexOptions, candidate: Artifact) -> bool:
-    """Apply `--only-binary` and `--no-binary` as pip's format control does."""
-    forced = forced_format(options, candidate.name)
-    return forced is None or (forced == "wheel") == (candidate.kind is Kind.WHEEL)
-
-
-def is_version(found: str, line: RequirementLine) -> bool:
-    """Tell whether a requirement or constraint takes a version."""
-    return line.requirement is None or line.requirement.specifier.contains(found, prereleases=True)
-
-
-def allows_hash(link: Link, line: RequirementLine) -> bool:
-    """Tell whether a link has a hash that the requirement allows, or tells none at all."""
-    allowed = allowed_hashes(line)
-    return not allowed or not link.hashes or not allowed.isdisjoint(link.hashes.items())
-
-
-def accepts_python(specifiers: str | None, target: Target) -> bool:
-    """Tell whether `Requires-Python` holds for the target; an invalid one excludes nothing, as for pip."""
-    try:
-        return not specifiers or SpecifierSet(specifiers).contains(target.version, prereleases=True)
-    except InvalidSpecifier:
-        return True
 
 
 def check_closed(lines: Sequence[RequirementLine], artifacts: Sequence[Artifact], shelf: Shelf) -> None:

@@ -18,8 +18,9 @@ from packaging.version import InvalidVersion, Version
 from wheelwarm import urls
 from wheelwarm.cache import format as cache_format
 from wheelwarm.errors import ResolveError
+from wheelwarm.resolution.choice import Choice
 from wheelwarm.resolution.pages import Pages
-from wheelwarm.resolution.pins import Choice, applies, dependencies, index_urls
+from wheelwarm.resolution.pins import applies, dependencies, index_urls
 from wheelwarm.warming.filling import Step, step_for, strong_hash
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ LAYERS = (
     {"inputs", "targets", "holdings", "config"},
     {"ledger", "removal", "outfile"},
     {"cache"},
-    {"indexes", "urls", "redaction", "amounts", "local_files"},
+    {"indexes", "urls", "file_names", "redaction", "amounts", "local_files"},
     {"model"},
     {"errors", ""},
 )
@@ -58,6 +58,7 @@ PURE = (
     "errors",
     "redaction",
     "urls",
+    "file_names",
     "amounts",
     "cache.format",
     "cache.identify",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from wheelwarm import file_names
 from wheelwarm.model import LOCAL, Artifact, Kind, Outcome, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -85,34 +85,27 @@ def metadata_at(url: str) -> Artifact:
 def artifact_named(filename: str, url: str, *, hashes: Mapping[str, str] | None = None) -> Artifact:
     """Name an artifact by its file name, which alone tells project and version; without them the version is empty."""
     kind = Kind.WHEEL if filename.endswith(".whl") else Kind.SDIST
-    name, version, _ = _parts(filename)
+    name, version = _parts(filename)
     return Artifact(name=name, version=version, filename=filename, kind=kind, url=url, hashes=hashes or {})
 
 
 def metadata_named(filename: str, url: str, *, hashes: Mapping[str, str] | None = None) -> Artifact:
     """Name a `.metadata` file by its file name."""
-    name, version, _ = _parts(filename.removesuffix(".metadata"))
+    name, version = _parts(filename.removesuffix(".metadata"))
     return Artifact(name=name, version=version, filename=filename, kind=Kind.METADATA, url=url, hashes=hashes or {})
 
 
 def tags_of(filename: str) -> tuple[str, ...]:
     """Return the tags in a wheel's file name, sorted; none for any other file."""
-    return _parts(filename)[2] if filename.endswith(".whl") else ()
+    wheel = file_names.of_wheel(filename)
+    return wheel.tags if wheel else ()
 
 
-# A wheel and its `.metadata` come one after the other.
-@lru_cache(maxsize=256)
-def _parts(filename: str) -> tuple[str, str, tuple[str, ...]]:
-    from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
-
-    try:
-        if filename.endswith(".whl"):
-            name, version, _, tags = parse_wheel_filename(filename)
-            return name, str(version), tuple(sorted(map(str, tags)))
-        name, version = parse_sdist_filename(filename)
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return filename, "", ()
-    return name, str(version), ()
+def _parts(filename: str) -> tuple[str, str]:
+    """Return project and version; the file name and an empty version where it tells neither."""
+    if wheel := file_names.of_wheel(filename):
+        return wheel.project, wheel.version
+    return file_names.of_sdist(filename) or (filename, "")
 
 
 def is_page(url: str) -> bool:

@@ -287,6 +287,14 @@ def test_requires_python_that_could_do_harm() -> None:
     assert of(b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-Python: \x1b[2J\n").requires_python is None
 
 
+@pytest.mark.parametrize("folder", ["demo-1.0.dist-info", f"demo-{'1' * 5000}.dist-info"])
+def test_a_wheel_by_its_metadata_whatever_its_folder_says(folder: str) -> None:
+    """A folder whose version has more digits than Python reads is no reason to fail."""
+    identity = of(zip_of({f"{folder}/METADATA": METADATA, f"{folder}/WHEEL": b"Tag: py3-none-any"}))
+
+    assert (identity.name, identity.filename) == ("demo-pkg", "demo_pkg-1.0-py3-none-any.whl")
+
+
 def many_members() -> bytes:
     """Write an archive of more members than any wheel has."""
     buffer = io.BytesIO()
@@ -310,6 +318,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "zip: two dist-info": lambda: zip_of({"a-1.dist-info/METADATA": METADATA, "b-1.dist-info/METADATA": METADATA}),
     "zip: truncated": lambda: wheel_of("demo-1.0", "Tag: py3-none-any")[:-30],
     "zip: an egg": lambda: zip_of({"EGG-INFO/PKG-INFO": METADATA}),
+    "zip: a version of many digits": lambda: zip_of({f"demo-{'1' * 5000}/PKG-INFO": b""}),
     "zip: no project": lambda: zip_of({"readme.txt": b""}),
     "gzip: bomb": lambda: gzip.compress(b"\0" * (INFLATED_LIMIT * 2)),
     "gzip: truncated": lambda: gzip.compress(tar_of({"demo-1.0/PKG-INFO": METADATA}))[:40],

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.artifacts import make_wheel
 from tests.helpers.stocks import FILES, PYPI, Stock
+from tests.test_file_names import MANY_DIGITS
 from wheelwarm.cache.inventory import Form
 from wheelwarm.errors import CacheError
 from wheelwarm.holdings.naming import look, opened
@@ -297,6 +298,27 @@ def test_no_page_makes_a_look_fail(
 
     assert first == second
     assert (Kind.WHEEL, WHEEL) in first.values()
+
+
+@pytest.mark.parametrize("filename", [f"demo-{MANY_DIGITS}-py3-none-any.whl", f"demo-{MANY_DIGITS}.tar.gz"])
+def test_no_file_name_of_a_page_makes_a_look_fail(stock: Stock, filename: str) -> None:
+    """A link with more digits than Python reads names no version, and the entry behind it tells its own."""
+    stock.store(f"{FILES}/{filename}", make_wheel(stock.scratch, "demo", "1.0").read_bytes())
+    stock.page("demo", filename)
+
+    assert contents(stock, Kind.WHEEL).version == "1.0"
+
+
+def test_a_page_s_specifiers_are_bounded(stock: Stock) -> None:
+    """A Requires-Python that is longer than any, or has more digits than Python reads, is left out."""
+    for number, pythons in enumerate((">=3.9", ",".join([">=3"] * 1000), f">={MANY_DIGITS}")):
+        filename = f"demo-{number}-py3-none-any.whl"
+        stock.store(f"{FILES}/{filename}", b"spoilt")
+        stock.page("demo", filename, url=f"{PYPI}/demo{number}/", more={"requires-python": pythons})
+
+    found = [one.contents for one in stock.look().all if one.contents.kind is Kind.WHEEL]
+
+    assert {one.version: one.requires_python for one in found} == {"0": ">=3.9", "1": None, "2": None}
 
 
 def summary(holdings: dict[str, Holding]) -> dict[str, tuple[Kind, str | None]]:

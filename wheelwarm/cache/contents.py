@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from packaging.utils import parse_wheel_filename
-
+from wheelwarm import file_names
 from wheelwarm.cache import entries, freshness, wheels
 from wheelwarm.cache.identify import OTHER, identify
 from wheelwarm.cache.inventory import BODY_SUFFIX, Form, Section
@@ -84,13 +83,13 @@ def has_key(item: Item) -> bool:
 
 def _built_wheel(root: Path, item: Item) -> Contents:
     filename = item.files[0].name
-    name, version, _, tags = parse_wheel_filename(filename)
+    wheel = file_names.of_wheel(filename)
     return Contents(
         kind=Kind.BUILT_WHEEL,
-        name=name,
-        version=str(version),
+        name=wheel.project if wheel else None,
+        version=wheel.version if wheel else None,
         filename=filename,
-        tags=tuple(sorted(map(str, tags))),
+        tags=wheel.tags if wheel else (),
         source=Source.FILE_NAME,
         origin=_origin((root / item.path).with_name(wheels.ORIGIN)),
     )

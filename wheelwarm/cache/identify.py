@@ -9,16 +9,16 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice, product
 from math import prod
 from typing import TYPE_CHECKING, BinaryIO
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from wheelwarm.cache.archive import Inflated, Window, read_zip_member, tar_members, tar_name, zip_members
 from wheelwarm.errors import FormatError
+from wheelwarm.file_names import TAGS_LIMIT, version_of
 from wheelwarm.indexes.index_page import HTML, JSON, content_type_of, title_name
 from wheelwarm.model import Kind
 
@@ -41,9 +41,6 @@ TOKENS_LIMIT = 4_000_000
 
 ELEMENTS_LIMIT = 200_000
 """Commas and brackets of a JSON page that is built in memory: those of some 15,000 files, and well below 100 MB."""
-
-TAGS_LIMIT = 1000
-"""Tags of a wheel, after those that stand for several are unfolded: macOS wheels come near a hundred."""
 
 _HEAD = 1 << 14
 _NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]{0,126}[A-Z0-9])?", re.IGNORECASE)
@@ -177,13 +174,10 @@ def _source_tree(names: Iterable[bytes], suffix: str) -> Identity:
     if root is None:
         return OTHER
     name, _, version = root.rpartition("-")
-    try:
-        number = str(Version(version))
-    except InvalidVersion:
+    number = version_of(version)
+    if number is None or not _NAME.fullmatch(name):
         return Identity(kind=Kind.SDIST)
-    if not _NAME.fullmatch(name):
-        return Identity(kind=Kind.SDIST)
-    return Identity(kind=Kind.SDIST, name=canonicalize_name(name), version=number, filename=f"{root}{suffix}")
+    return Identity(kind=Kind.SDIST, name=canonicalize_name(name), version=str(number), filename=f"{root}{suffix}")
 
 
 def _stem(stem: bytes, headers: Mapping[str, Sequence[str]]) -> str:
@@ -241,6 +235,11 @@ def project_name(name: str | None) -> str | None:
     return canonicalize_name(name) if name and _NAME.fullmatch(name) else None
 
 
+def python_range(requires_python: str | None) -> str | None:
+    """Return a Requires-Python that may be one: short, and of characters that specifiers have."""
+    return requires_python if requires_python and _PYTHONS.fullmatch(requires_python) else None
+
+
 def _headers(data: bytes) -> dict[str, list[str]]:
     """Read the wanted headers of core metadata, up to the first empty line; names in lower case."""
     headers: dict[str, list[str]] = {}
@@ -259,18 +258,13 @@ def _from_headers(headers: Mapping[str, Sequence[str]], kind: Kind) -> Identity:
     name, version = headers["name"][0], headers["version"][0]
     if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
         return OTHER
-    pythons = headers.get("requires-python", [""])[0]
     return Identity(
         kind=kind,
         name=canonicalize_name(name),
         version=_normalise(version),
-        requires_python=pythons if _PYTHONS.fullmatch(pythons) else None,
+        requires_python=python_range(headers.get("requires-python", [""])[0]),
     )
 
 
-@lru_cache(maxsize=4096)
 def _normalise(version: str) -> str:
-    try:
-        return str(Version(version))
-    except InvalidVersion:
-        return version
+    return str(version_of(version) or version)

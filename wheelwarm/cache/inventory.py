@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
+from wheelwarm import file_names
 from wheelwarm.cache.wheels import ORIGIN
 from wheelwarm.cache.wheels import SECTION as WHEELS
 
@@ -212,7 +211,7 @@ def _wheel_items(folder: str, files: Iterable[File]) -> Iterator[Item]:
         yield from (Item(form, Section.WHEELS, (file,)) for file in files)
         return
     origin = next(((file,) for file in files if file.name == ORIGIN), ())
-    wheels = sorted(file for file in files if _is_wheel(file.name))
+    wheels = sorted(file for file in files if file_names.of_wheel(file.name))
     for file in files:
         if file.name != ORIGIN and file not in wheels:
             form = Form.TEMPORARY if file.name.endswith(TEMPORARY_SUFFIX) else Form.FOREIGN
@@ -221,16 +220,6 @@ def _wheel_items(folder: str, files: Iterable[File]) -> Iterator[Item]:
         yield Item(Form.BUILT_WHEEL, Section.WHEELS, (wheel, *(origin if wheel is wheels[-1] else ())))
     if origin and not wheels:
         yield Item(Form.ORIGIN_ALONE, Section.WHEELS, origin)
-
-
-def _is_wheel(name: str) -> bool:
-    if not name.endswith(".whl"):
-        return False
-    try:
-        parse_wheel_filename(name)
-    except InvalidWheelFilename:
-        return False
-    return True
 
 
 def _other_form(folder: str, file: File) -> Form:

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
+
+from wheelwarm import file_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -186,16 +188,16 @@ def _wheels_in(folder: Path) -> list[BuiltWheel]:
 
 def _read(path: Path) -> BuiltWheel | None:
     """Describe one file; None if its name is no wheel's, or if it went away meanwhile."""
+    wheel = file_names.of_wheel(path.name)
     try:
-        name, version, _, tags = parse_wheel_filename(path.name)
         status = path.lstat()
-    except (InvalidWheelFilename, OSError):
+    except OSError:
         return None
-    return BuiltWheel(
+    return wheel and BuiltWheel(
         path=path,
-        name=name,
-        version=str(version),
-        tags=tuple(sorted(map(str, tags))),
+        name=wheel.project,
+        version=wheel.version,
+        tags=wheel.tags,
         bytes=status.st_size,
         mtime=status.st_mtime,
         origin=_read_origin(path.with_name(ORIGIN)),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from wheelwarm import urls
 from wheelwarm.cache import contents
 from wheelwarm.cache.format import among, key
-from wheelwarm.cache.identify import PAGE_LIMIT, project_name
+from wheelwarm.cache.identify import PAGE_LIMIT, project_name, python_range
 from wheelwarm.errors import ExcessError, FormatError, InputError
 from wheelwarm.indexes import index_page
 from wheelwarm.model import Contents, Kind, Source
@@ -53,7 +53,7 @@ class Listed:
             found,
             source=Source.INDEX_PAGE,
             yanked=link.yanked,
-            requires_python=link.requires_python,
+            requires_python=python_range(link.requires_python),
         )
 
 

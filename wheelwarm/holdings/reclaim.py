@@ -12,13 +12,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
 
 from wheelwarm.cache.inventory import Form, Section
+from wheelwarm.file_names import version_of
 from wheelwarm.model import Kind, Layout, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from packaging.version import Version
 
     from wheelwarm.holdings.naming import Holding
 
@@ -90,7 +92,7 @@ def _condition(holding: Holding, reader: Reader, now: float) -> Iterator[Cause]:
 
 def _use(holding: Holding, reader: Reader, newest: dict[str, Version]) -> Iterator[Cause]:
     contents = holding.contents
-    version = parsed(contents.version)
+    version = version_of(contents.version)
     if contents.name and version is not None and version < newest.get(contents.name, version):
         yield Cause.SUPERSEDED
     if not reader.tags:
@@ -104,19 +106,10 @@ def _newest_versions(holdings: Iterable[Holding]) -> dict[str, Version]:
     """Return each project's newest version of which an artifact is here; a final one rather than a pre-release."""
     versions: dict[str, list[Version]] = defaultdict(list)
     for holding in holdings:
-        version = parsed(holding.contents.version)
+        version = version_of(holding.contents.version)
         if holding.contents.kind in _VERSIONED and holding.contents.name and version is not None:
             versions[holding.contents.name].append(version)
     return {name: max(found, key=lambda one: (not one.is_prerelease, one)) for name, found in versions.items()}
-
-
-@lru_cache(maxsize=4096)
-def parsed(version: str | None) -> Version | None:
-    """Return a version, None for what is none."""
-    try:
-        return Version(version) if version else None
-    except InvalidVersion:
-        return None
 
 
 @lru_cache(maxsize=1024)

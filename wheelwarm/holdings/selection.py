@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from wheelwarm.errors import InputError
+from wheelwarm.file_names import version_of
 from wheelwarm.model import Kind
 
 if TYPE_CHECKING:
@@ -60,13 +60,11 @@ class Pattern:
         return bool(filename) and fnmatchcase(filename.lower(), self.text.strip().lower().removesuffix(_METADATA))
 
 
-@lru_cache(maxsize=4096)
 def version_key(version: str | None) -> tuple[int, Version, str]:
     """Return what sorts versions as PEP 440 does: none first, those that are no versions next."""
-    try:
-        return (2, Version(version or ""), "")
-    except InvalidVersion:
-        return (1 if version else 0, _NO_VERSION, version or "")
+    if number := version_of(version):
+        return (2, number, "")
+    return (1 if version else 0, _NO_VERSION, version or "")
 
 
 def choose(
@@ -108,10 +106,8 @@ def _version_matches(version: str | None, wanted: str) -> bool:
     """Compare versions as PEP 440 does (1.0 is 1.0.0), a glob by its characters."""
     if version is None or _GLOB.search(wanted):
         return version is not None and fnmatchcase(version, wanted)
-    try:
-        return Version(version) == Version(wanted)
-    except InvalidVersion:
-        return version == wanted
+    number = version_of(wanted)
+    return version == wanted if number is None else version_of(version) == number
 
 
 def _by_name(holding: Holding) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
@@ -111,7 +111,7 @@ def accepts_python(specifiers: str | None, target: Target) -> bool:
     """Tell whether `Requires-Python` holds for the target; an invalid one excludes nothing, as for pip."""
     try:
         return not specifiers or SpecifierSet(specifiers).contains(target.version, prereleases=True)
-    except InvalidSpecifier:
+    except ValueError:  # InvalidSpecifier, or more digits than Python reads
         return True
 
 

@@ -13,6 +13,7 @@ from wheelwarm.cache import entries
 from wheelwarm.cache.http import HttpCache
 from wheelwarm.fetcher import Fetched
 from wheelwarm.model import Artifact, Kind, Layout, Verdict
+from wheelwarm.urls import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -117,9 +118,4 @@ def _fits(artifact: Artifact, target: Target) -> bool:
     filename = artifact.filename.removesuffix(".metadata")
     if artifact.kind is Kind.BUILT_WHEEL or not filename.endswith(".whl") or not target.tags:
         return True
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-    try:
-        return not {str(tag) for tag in parse_wheel_filename(filename)[3]}.isdisjoint(target.tags)
-    except InvalidWheelFilename:
-        return False
+    return not set(tags_of(filename)).isdisjoint(target.tags)

@@ -29,6 +29,8 @@ _odd_dates = st.sampled_from(
         "Fri, 15 Jan 0000 08:00:00 GMT",
         "Fri, 15 Jan 99999 08:00:00 GMT",
         "15 Jan 2027",
+        f"15 Jan 2027 {'9' * 400}:00:00",
+        f"15 Jan 2027 08:{'9' * 200}:00",
         "now",
     ]
 )
@@ -40,7 +42,8 @@ dates = st.one_of(
 )
 
 _numbers = st.one_of(
-    st.integers(-10, 300_000).map(str), st.sampled_from(["", " 60 ", "+60", "1_000", "6e3", "1.5", "'60'", "x", "٣٠٠"])
+    st.integers(-10, 300_000).map(str),
+    st.sampled_from(["", " 60 ", "+60", "1_000", "6e3", "1.5", "'60'", "x", "٣٠٠", "9" * 400, "9" * 5000]),
 )
 _directives = st.one_of(
     st.sampled_from(

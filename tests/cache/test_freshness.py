@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 URL = "https://files.example/a.whl"
 DATE = formatdate(NOW, usegmt=True)
+BEYOND = f"15 Jan 2027 {'9' * 400}:00:00"
+"""A date whose seconds no float holds."""
 
 
 @contextmanager
@@ -114,11 +116,27 @@ def test_nothing_remains_of_what_is_stale(stored: StoredResponse, now: float) ->
         ({"Date": DATE}, 0, Verdict(Outcome.STALE, Reason.EXPIRED)),
         ({"Cache-Control": "max-age=60", "ETag": "e"}, 0, Verdict(Outcome.STALE, Reason.NO_DATE)),
         ({"Date": "yesterday", "Cache-Control": "max-age=60"}, 0, Verdict(Outcome.MISS, Reason.UNREADABLE)),
+        ({"Date": BEYOND, "Cache-Control": "max-age=60"}, 0, Verdict(Outcome.MISS, Reason.UNREADABLE)),
+        ({"Date": DATE, "Expires": BEYOND}, 0, HIT),
+        ({"Date": DATE, "Cache-Control": f"max-age={'9' * 400}"}, 0, HIT),
     ],
 )
 def test_every_verdict_has_its_reason(headers: dict[str, str], later: int, verdict: Verdict) -> None:
     """The reason tells a spent lifetime from one that never was, and an unreadable date from none."""
-    assert freshness.judge(StoredResponse(status=200, headers=headers), {}, NOW + later) == verdict
+    assert freshness.judge(StoredResponse(status=200, headers=headers), {}, float(NOW + later)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("headers", "ends"),
+    [
+        ({"date": DATE, "cache-control": "max-age=60"}, NOW + 60.0),
+        ({"date": DATE, "cache-control": f"max-age={'9' * 400}"}, NOW + 2.0**53),
+        ({"date": BEYOND, "cache-control": "max-age=60"}, 0.0),
+    ],
+)
+def test_freshness_ends_at_some_moment(headers: dict[str, str], ends: float) -> None:
+    """Numbers that no clock counts to end in a moment all the same, as does a lifetime that begins at no moment."""
+    assert freshness.prospects(200, headers) == (ends, False)
 
 
 def test_a_request_that_insists_is_never_served() -> None:

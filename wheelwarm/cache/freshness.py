@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PERMANENT_REDIRECTS = (301, 308)
 SEED_MARKER = "X-Wheelwarm-Seed"
 
+_ENDLESS = 2**53  # seconds, up to which a float counts each
 _STORABLE_STATUSES = (200, 203, 300, 301, 308)
 _V = TypeVar("_V", str, "str | None")
 
@@ -62,11 +63,12 @@ def judge(stored: StoredResponse, request_headers: Mapping[str, str | None], now
     try:
         date = _timestamp(headers["date"])
         lifetime = _lifetime(headers, date)
-    except ValueError:
-        # CacheControl fails on a date it cannot read, and pip with it.
+        age = max(0.0, now - date) + (request.min_fresh or 0)
+    except (ValueError, OverflowError):
+        # CacheControl fails on a date it cannot read or take from the clock, and pip with it.
         return Verdict(Outcome.MISS, Reason.UNREADABLE)
     allowed = lifetime if request.max_age is None else request.max_age
-    if allowed > max(0.0, now - date) + (request.min_fresh or 0):
+    if allowed > age:
         return HIT
     never_fresh = lifetime <= 0 and "etag" in headers
     return Verdict(Outcome.STALE, Reason.NO_LIFETIME if never_fresh else Reason.EXPIRED)
@@ -90,10 +92,10 @@ def _remaining(status: int, headers: Mapping[str, str], now: float) -> float:
         return math.inf
     try:
         date = _timestamp(headers["date"])
-        lifetime = _lifetime(headers, date)
-    except (KeyError, ValueError):
+        lifetime = min(_lifetime(headers, date), _ENDLESS)
+        return max(0.0, date + lifetime - now) if lifetime > 0 else 0.0
+    except (KeyError, ValueError, OverflowError):
         return 0.0
-    return max(0.0, date + lifetime - now) if lifetime > 0 else 0.0
 
 
 def storable(status: int, headers: Mapping[str, str], request_headers: Mapping[str, str | None]) -> Reason | None:

@@ -74,13 +74,14 @@ def test_a_broken_page_names_nothing(stock: Stock, encoding: str, body: bytes) -
 
 
 def test_the_bounds_are_those_of_pages() -> None:
-    """What inflates beyond any page, and HTML longer than any, is refused before it is read."""
+    """What inflates beyond any page, and HTML longer than any or of longer tags, is refused before it is read."""
     with pytest.raises(FormatError, match="beyond all measure"):
         decode(zlib.compress(bytes(PAGE_LIMIT + 1)), "deflate")
     with pytest.raises(FormatError, match="cannot be inflated"):
         decode(b"nonsense", "gzip")
-    with pytest.raises(FormatError, match="too long"):
-        parse(b" " * (1 << 25), index_page.HTML, "", wanted=lambda _: True)
+    for body in (b" " * (1 << 25), b"<a href=x>" * 200_001, b"<a" + b" a" * 100_000 + b">"):
+        with pytest.raises(FormatError, match="too long"):
+            parse(body, index_page.HTML, "", wanted=lambda _: True)
     assert decode(b"plain", "br") == b"plain"
 
 

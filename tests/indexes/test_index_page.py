@@ -161,6 +161,14 @@ def test_charset(pip: PipLinks) -> None:
     assert_like_pip(pip, '<a href="démo-1.0.zip">x</a>'.encode("latin-1"), "text/html; charset=ISO-8859-1")
 
 
+@pytest.mark.parametrize("charset", ["none-such", "idna", "undefined", "zlib", "a\0b"])
+def test_a_charset_that_reads_no_page(charset: str) -> None:
+    """A charset that Python does not know, or whose codec fails, is UTF-8."""
+    (link,) = parse('<a href="https://h.example/dé-1.zip">x</a>'.encode(), f"text/html; charset={charset}", PAGE).links
+
+    assert link.filename == "dé-1.zip"
+
+
 hrefs = st.one_of(
     st.text(alphabet="abz019-._~/#?=&%@+ ;:é", max_size=30),
     st.sampled_from(
@@ -208,9 +216,24 @@ def test_soup_like_pip(soup: list[str], pip: PipLinks) -> None:
     assert_like_pip(pip, "".join(soup).encode(), HTML)
 
 
+# What Python's own parser fails on, and its like.
+TRAPS = [
+    b"<![x[",
+    b"<![",
+    b"]]>",
+    b"<!--",
+    b"-->",
+    b"<!",
+    b"<?",
+    b'<a href="&#%s;">' % (b"9" * 5000),
+    b"<a href=x-1.zip>",
+]
+
+
 @settings(max_examples=200)
 @given(
-    body=st.binary(max_size=60), content_type=st.sampled_from([HTML, JSON, "text/html; charset=none-such", "x/y", ""])
+    body=st.one_of(st.binary(max_size=60), st.lists(st.sampled_from(TRAPS), max_size=6).map(b"".join)),
+    content_type=st.sampled_from([HTML, JSON, "text/html; charset=none-such", "text/html; charset=idna", "x/y", ""]),
 )
 def test_never_breaks(body: bytes, content_type: str) -> None:
     """Any bytes are either a page or a FormatError."""
@@ -270,6 +293,8 @@ def test_name(body: bytes, content_type: str, name: str | None) -> None:
     [
         (b"<html>", "application/octet-stream", "content type is application/octet-stream"),
         (b"<html>", "", "content type is missing"),
+        (b"<html><![x[", HTML, "broken HTML"),
+        (b'<html><a href="&#%s;">' % (b"9" * 5000), HTML, "broken HTML"),
         (b"{", JSON, "broken JSON"),
         (b"\xff{}", JSON, "broken JSON"),
         (b"[" * 100_000, JSON, "broken JSON"),

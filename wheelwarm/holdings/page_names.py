@@ -33,6 +33,12 @@ _ELEMENTS_LIMIT = 1_000_000
 _HTML_LIMIT = 1 << 24
 """Bytes of an HTML page: those of some 60,000 links."""
 
+_TAGS_LIMIT = 200_000
+"""Tags of an HTML page: those of as many links, each with its end and a line break."""
+
+_TAG_LIMIT = 1 << 17
+"""Bytes from one tag of an HTML page to the next: thousands of attributes; links have a handful."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
@@ -175,9 +181,16 @@ def parse(body: bytes, content_type: str, url: str, *, wanted: Callable[[str], o
     """Read a decoded page; FormatError for none, ExcessError for one that would cost far more than any index's."""
     if body.count(b",") + body.count(b"[") + body.count(b"{") > _ELEMENTS_LIMIT:
         raise ExcessError("an index page with too many elements")
-    if len(body) > _HTML_LIMIT and not content_type.startswith(index_page.JSON):
+    if not content_type.startswith(index_page.JSON) and _is_excessive(body):
         raise ExcessError("an index page that is too long")
     return index_page.parse(body, content_type, url, wanted=wanted)
+
+
+def _is_excessive(body: bytes) -> bool:
+    """Tell whether an HTML page would take long, or much memory: Python's parser makes a list of each tag."""
+    if len(body) > _HTML_LIMIT or body.count(b"<") > _TAGS_LIMIT:
+        return True
+    return max(map(len, body.split(b"<"))) > _TAG_LIMIT
 
 
 def decode(body: bytes, content_encoding: str) -> bytes:

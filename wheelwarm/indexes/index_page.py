@@ -186,9 +186,13 @@ def _anchors(text: str, wanted: Callable[[str], object]) -> tuple[Iterable[_Attr
     if len(tags) == text.count("<") - bool(doctype):
         hrefs = ((anchor, _HREF.search(anchor)) for anchor in tags if anchor)
         return (_attributes(anchor) for anchor, href in hrefs if href and wanted(unescape(href[1]))), None
-    parser = _AnchorParser()
-    parser.feed(text)
-    return [one for one in parser.anchors if wanted(one.get("href") or "")], parser.base_url
+    parser = _AnchorParser(wanted)
+    try:
+        parser.feed(text)
+    except (AssertionError, ValueError) as exc:
+        # At `<![name[` Python's parser, and pip with it, gives up; at a number of too many digits, too.
+        raise FormatError("not an index page: broken HTML") from exc
+    return parser.anchors, parser.base_url
 
 
 def _attributes(anchor: str) -> _Attributes:
@@ -272,20 +276,23 @@ def _decode(body: bytes, content_type: str) -> str:
     header["content-type"] = content_type
     try:
         return body.decode(str(header.get_param("charset", "utf-8")), errors="replace")
-    except LookupError:
+    except (LookupError, ValueError):  # `idna`, for one, replaces no errors
         return body.decode(errors="replace")
 
 
 class _AnchorParser(HTMLParser):
-    """Keeps the first `<base href>` and the attributes of every `<a>`."""
+    """Keeps the first `<base href>` and the attributes of every `<a>` whose `href` is wanted."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Callable[[str], object]) -> None:
         super().__init__(convert_charrefs=True)
+        self._wanted = wanted
         self.base_url: str | None = None
         self.anchors: list[_Attributes] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "a":
-            self.anchors.append(dict(attrs))
+            attributes = dict(attrs)
+            if self._wanted(attributes.get("href") or ""):
+                self.anchors.append(attributes)
         elif tag == "base" and self.base_url is None:
             self.base_url = next((value for name, value in attrs if name == "href"), None)

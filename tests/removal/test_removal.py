@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.cache.test_inventory import BUILT, KEY, PLACES, WHEEL, du, gnu_du, write
 from wheelwarm.cache.format import entry_path
-from wheelwarm.cache.inventory import Form, Section, take
+from wheelwarm.cache.inventory import Form, Item, Section, take
 from wheelwarm.errors import CacheError
 from wheelwarm.removal import descent
 from wheelwarm.removal.descent import Descent
@@ -179,6 +179,19 @@ def test_what_vanished_is_no_error(tmp_path: Path) -> None:
 
     assert carry_out(tmp_path, plan(stock, among=stock)).files == 1
     assert carry_out(tmp_path, plan(stock, among=stock)) == Removal()
+
+
+def test_what_vanishes_under_the_hands_is_no_error(tmp_path: Path) -> None:
+    """Two that remove the same at once both end well: what the other took between look and removal is not counted."""
+    halves = [write(tmp_path / ENTRY), write(tmp_path / f"{ENTRY}.body")]
+    stock = take(tmp_path).items
+
+    def other_is_faster(_: Item) -> bool:
+        for half in halves:
+            half.unlink()
+        return False
+
+    assert carry_out(tmp_path, plan(stock, among=stock), is_in_use=other_is_faster) == Removal()
 
 
 def test_links_are_never_followed(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import stat
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -178,8 +179,9 @@ def _has_changed(file: File, status: os.stat_result) -> bool:
 def _unlink_all(descent: Descent, found: Sequence[tuple[str, os.stat_result]]) -> Iterator[os.stat_result]:
     """Remove the files of one item in their order; yield the state of those that went."""
     if len(found) > 1 and not descent.may_write(found[1][0]):
-        _unlink_last_first(descent, *[name for name, _ in found])
-        yield from [status for _, status in found]
+        with suppress(FileNotFoundError):  # another process was faster
+            _unlink_last_first(descent, *[name for name, _ in found])
+            yield from [status for _, status in found]
         return
     for name, status in found:
         # A wheel may have been built meanwhile, whose origin this is now.

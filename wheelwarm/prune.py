@@ -36,6 +36,7 @@ class Selected:
     cache_dir: Path
     holdings: tuple[Holding, ...]
     plan: Plan
+    unreadable_folders: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -81,7 +82,13 @@ def select(cache_dir: Path, pattern: Pattern, *, observer: Observer) -> Selected
         if chosen:
             removal.check_is_cache(cache_dir, home=Path.home())
         plan = removal.plan((one.item for one in chosen), among=holdings.inventory.items)
-        return Selected(cache_dir=cache_dir, holdings=tuple(chosen), plan=plan, warnings=tuple(ledger.warnings))
+        return Selected(
+            cache_dir=cache_dir,
+            holdings=tuple(chosen),
+            plan=plan,
+            unreadable_folders=holdings.inventory.unreadable,
+            warnings=tuple(ledger.warnings),
+        )
 
 
 def survey(cache_dir: Path, request: Request, *, observer: Observer) -> Pruning:
@@ -156,6 +163,7 @@ def _pruning(
         cache_dir=stock.root,
         holdings=chosen,
         plan=plan,
+        unreadable_folders=stock.unreadable,
         warnings=tuple(warnings),
         policy=request.policy,
         why=tuple(pick.why for pick in picks),

@@ -76,6 +76,7 @@ class ListReport:
     cache_dir: Path
     holdings: tuple[Holding, ...]
     hidden: int = 0
+    unreadable_folders: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -95,10 +96,15 @@ def listing(
 ) -> ListReport:
     """Return what is in the cache, all of it or what a pattern and kinds leave; CacheError as `stats`."""
     with opened(cache_dir) as ledger:
-        holdings = look(cache_dir, ledger, observer=observer).all
-        chosen = choose(holdings, pattern, kinds=kinds, sort=sort)
-        hidden = 0 if pattern or kinds else len(holdings) - len(chosen)
-        return ListReport(cache_dir=cache_dir, holdings=tuple(chosen), hidden=hidden, warnings=tuple(ledger.warnings))
+        holdings = look(cache_dir, ledger, observer=observer)
+        chosen = choose(holdings.all, pattern, kinds=kinds, sort=sort)
+        return ListReport(
+            cache_dir=cache_dir,
+            holdings=tuple(chosen),
+            hidden=0 if pattern or kinds else len(holdings.all) - len(chosen),
+            unreadable_folders=holdings.inventory.unreadable,
+            warnings=tuple(ledger.warnings),
+        )
 
 
 def _report(holdings: Holdings, reader: Reader, duplicates: Duplicates, ledger: Ledger) -> StatsReport:

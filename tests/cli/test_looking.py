@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import time
@@ -305,6 +306,25 @@ def test_an_empty_pattern_is_a_usage_error(stock: Stock, command: str, pattern: 
 
     assert answer.code == 2
     assert files(stock.root) == before
+
+
+@pytest.mark.parametrize("arguments", [["stats"], ["list", "demo"], ["remove", "demo", "--yes"]])
+def test_what_was_not_seen_is_told(stock: Stock, arguments: list[str]) -> None:
+    """A folder that cannot be looked into is named on standard error, so that nobody takes the rest for all."""
+    here = os.getcwd()  # noqa: PTH109 -- the test stands where no path leads
+    os.chdir(stock.root / "http-v2")
+    try:
+        for _ in range(30):
+            os.mkdir("d" * 200)  # noqa: PTH102 -- as above
+            os.chdir("d" * 200)
+    finally:
+        os.chdir(here)
+
+    answer = run(stock, *arguments)
+
+    assert answer.code == 0
+    assert answer.err.count("warning: the folder http-v2/ddd") == 1
+    shutil.rmtree(stock.root)
 
 
 def test_a_file_in_the_cache_s_place(tmp_path: Path) -> None:

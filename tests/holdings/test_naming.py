@@ -209,6 +209,17 @@ def test_the_next_look_opens_nothing(stock: Stock) -> None:
     assert {one.contents.problem for one in stock.holdings().values()} == {Problem.UNREADABLE}
 
 
+def test_what_could_not_be_read_is_tried_again(stock: Stock) -> None:
+    """An entry that becomes readable with the same size, time and inode, as by `chmod`, gets its name."""
+    path = stock.wheel("demo", "1.0")
+    status, content = path.stat(), path.read_bytes()
+    for written, found in ((b"\0" * status.st_size, (None, Problem.UNREADABLE)), (content, ("demo", None))):
+        path.write_bytes(written)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        (one,) = stock.holdings().values()
+        assert (one.contents.name, one.contents.problem) == found
+
+
 def test_what_changes_is_looked_at_again(stock: Stock) -> None:
     """A new body under an old key, a new file and a removed one are all noticed."""
     stock.wheel("demo", "1.0")
@@ -268,6 +279,14 @@ def test_a_file_is_no_cache(tmp_path: Path) -> None:
     """A cache directory that is a file is an error with a hint."""
     (tmp_path / "cache").touch()
     with pytest.raises(CacheError, match="no directory") as caught, opened(tmp_path / "cache"):
+        pass
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["d" * 300, f"{'d' * 200}/" * 30])
+def test_a_place_that_cannot_be_looked_into_is_no_cache(tmp_path: Path, name: str) -> None:
+    """Where the system refuses to look, as in another user's folder, that is an error with a hint."""
+    with pytest.raises(CacheError, match="cannot be read: File name too long") as caught, opened(tmp_path / name):
         pass
     assert caught.value.hint
 

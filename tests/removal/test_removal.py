@@ -311,9 +311,9 @@ def test_what_will_not_go_is_an_error_and_no_half(tmp_path: Path, half: str, hol
     assert contents(tmp_path).keys() == {ENTRY, f"{ENTRY}.body"}
 
 
-@pytest.mark.parametrize("folder", ["/", "home", "project", "missing"])
+@pytest.mark.parametrize("folder", ["/", "home", "project", "missing", "d" * 300])
 def test_what_is_no_cache_is_refused(tmp_path: Path, folder: str) -> None:
-    """The root, a home with whatever folders, a folder with none of pip's, and one that is not there."""
+    """The root, a home with whatever folders, a folder with none of pip's, and one that cannot be looked into."""
     home = tmp_path / "home"
     (home / "wheels").mkdir(parents=True)
     (tmp_path / "project" / "src").mkdir(parents=True)

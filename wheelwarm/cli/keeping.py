@@ -99,6 +99,7 @@ def prune(
         from wheelwarm.prune import remove as operate
         from wheelwarm.removal.removal import Removal
         from wheelwarm.render import print_json, print_warnings, pruning
+        from wheelwarm.render.cache import print_unreadable
         from wheelwarm.render.progress import observer
 
         with observer() as watcher:
@@ -113,6 +114,7 @@ def prune(
             )
             found = survey(where, request, observer=watcher)
         print_warnings(found.warnings)
+        print_unreadable(found.unreadable_folders)
         if not as_json:
             pruning.print_plan(found, every_one=dry_run)
         agreed = not dry_run and found.is_something and (yes or _agrees(found))

@@ -74,7 +74,7 @@ def stats(
     with answering("stats", as_json=as_json):
         from wheelwarm.render import print_json, print_warnings
         from wheelwarm.render import stats as page
-        from wheelwarm.render.cache import print_notes
+        from wheelwarm.render.cache import print_unreadable
         from wheelwarm.render.progress import observer
         from wheelwarm.stats import stats as operate
 
@@ -82,7 +82,7 @@ def stats(
             where, reader = cache_of(python, cache_dir)
             report = operate(where, reader=reader, observer=watcher)
         print_warnings(report.warnings)
-        print_notes(report.unreadable_folders)
+        print_unreadable(report.unreadable_folders)
         if html is not None:
             _write_html(report, Path(html).expanduser())
         if as_json:
@@ -127,6 +127,7 @@ def list_(
             where, _ = cache_of(python, cache_dir)
             report = listing(where, wanted, kinds=frozenset(kinds or ()), sort=Sort(sort), observer=watcher)
         print_warnings(report.warnings)
+        cache.print_unreadable(report.unreadable_folders)
         match form:
             case Format.JSON:
                 print_json("list", "ok", cache.list_data(report), [])
@@ -170,6 +171,7 @@ def remove(
             where, _ = cache_of(python, cache_dir)
             selected = select(where, wanted, observer=watcher)
         print_warnings(selected.warnings)
+        cache.print_unreadable(selected.unreadable_folders)
         if not as_json:
             cache.removal_plan(selected)
         agreed = bool(selected.holdings) and not dry_run and (yes or _agrees(selected))

@@ -29,7 +29,7 @@ def verify(
     with answering("verify", as_json=as_json):
         from wheelwarm.render import print_json, print_warnings
         from wheelwarm.render import verify as page
-        from wheelwarm.render.cache import print_notes
+        from wheelwarm.render.cache import print_unreadable
         from wheelwarm.render.progress import observer
         from wheelwarm.verify import Fixed
         from wheelwarm.verify import fix as remove
@@ -39,7 +39,7 @@ def verify(
             where, _ = cache_of(python, cache_dir)
             report = operate(where, quick=quick, observer=watcher)
         print_warnings(report.warnings)
-        print_notes(report.unreadable_folders)
+        print_unreadable(report.unreadable_folders)
         if not as_json:
             page.problems_table(report)
         fixed = remove(report) if fix else Fixed(left=len(report.problems))

@@ -5,6 +5,7 @@ What it learns goes into the ledger, so that the next look opens only what has c
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import defaultdict
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from wheelwarm.cache.identify import project_name
 from wheelwarm.errors import CacheError
 from wheelwarm.holdings.page_names import PageReader, laid_over, match, of_versions
 from wheelwarm.ledger.ledger import FOLDER, Ledger
-from wheelwarm.model import Contents, Kind, Source
+from wheelwarm.model import Contents, Kind, Problem, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from wheelwarm.holdings.page_names import Listed
     from wheelwarm.indexes.index_page import Link
     from wheelwarm.model import Observer
+
+
+_FOLDERS = frozenset({*(section.value for section in inventory.Section), FOLDER} - {inventory.Section.OTHER.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +77,31 @@ class Holdings:
 
 @contextmanager
 def opened(cache_dir: Path) -> Iterator[Ledger]:
-    """Open the ledger of a cache; where no pip has made a section yet, none is left behind either."""
-    if cache_dir.exists() and not cache_dir.is_dir():
-        raise CacheError(f"{cache_dir} is no directory.", hint="Name pip's cache directory: see `pip cache dir`.")
-    sections = (*(section.value for section in inventory.Section if section is not inventory.Section.OTHER), FOLDER)
-    if any((cache_dir / section).is_dir() for section in sections):
+    """Open the ledger of a cache; where no pip has made a section yet, none is left behind either.
+
+    Raises CacheError for what is no directory, or one that may not be looked into.
+    """
+    if not _FOLDERS.isdisjoint(_folders(cache_dir)):
         with Ledger(cache_dir) as ledger:
             yield ledger
         return
     with tempfile.TemporaryDirectory(prefix="wheelwarm-") as folder, Ledger(Path(folder)) as ledger:
         yield ledger
+
+
+def _folders(cache_dir: Path) -> set[str]:
+    """Return the names of the folders in a cache directory; none where there is no such directory yet."""
+    try:
+        with os.scandir(cache_dir) as found:
+            return {one.name for one in found if one.is_dir()}
+    except FileNotFoundError:
+        return set()
+    except NotADirectoryError:
+        hint = "Name pip's cache directory: see `pip cache dir`."
+        raise CacheError(f"{cache_dir} is no directory.", hint=hint) from None
+    except OSError as exc:
+        hint = "Run as the owner of the cache, or mend its permissions."
+        raise CacheError(f"{cache_dir} cannot be read: {exc.strerror or exc}.", hint=hint) from exc
 
 
 def look(root: Path, ledger: Ledger, *, observer: Observer) -> Holdings:
@@ -102,7 +121,12 @@ def look(root: Path, ledger: Ledger, *, observer: Observer) -> Holdings:
         known[path] = contents
     namer = Namer(PageReader(root, ledger.urls()), items, known)
     namer.name(changed, suspects)
-    learnt = ((path, items[path].mark, known[path]) for path in sorted(changed | namer.named))
+    # What could not be read may be readable to the next who looks, or after a `chmod`: no mark tells.
+    learnt = (
+        (path, items[path].mark, known[path])
+        for path in sorted(changed | namer.named)
+        if known[path].problem is not Problem.UNREADABLE
+    )
     ledger.learn_contents(learnt, gone=remembered)
     return Holdings(stock, tuple(_hold(stock.items, known, ledger.uses())))
 

@@ -95,14 +95,24 @@ def amount(items: Iterable[Item]) -> Removal:
 
 def check_is_cache(root: Path, *, home: Path) -> None:
     """Raise CacheError for a directory that nothing may be removed from, since it is no cache of pip's."""
-    hint = "Name pip's cache directory: see `pip cache dir`."
+    try:
+        reason = _why_no_cache(root, home)
+    except OSError as exc:
+        reason = f"{root} cannot be read: {exc.strerror or exc}."
+    if reason:
+        raise CacheError(reason, hint="Name pip's cache directory: see `pip cache dir`.")
+
+
+def _why_no_cache(root: Path, home: Path) -> str:
+    """Say why a directory is no cache of pip's; empty if it may be one. OSError where it may not be looked into."""
     if not root.is_dir():
-        raise CacheError(f"There is no cache directory {root}.", hint=hint)
+        return f"There is no cache directory {root}."
     place = root.resolve()
     if place == place.parent or place == home.resolve():
-        raise CacheError(f"{root} is not a cache directory of pip, and nothing is removed from it.", hint=hint)
+        return f"{root} is not a cache directory of pip, and nothing is removed from it."
     if not any((root / name).is_dir() for name in _PIP_FOLDERS):
-        raise CacheError(f"{root} holds nothing that pip keeps in its cache.", hint=hint)
+        return f"{root} holds nothing that pip keeps in its cache."
+    return ""
 
 
 def carry_out(root: Path, plan: Plan, *, is_in_use: Callable[[Item], bool] = lambda _: False) -> Removal:

@@ -164,7 +164,7 @@ def amount_data(removal: Removal) -> dict[str, int]:
     return {"entries": removal.entries, "files": removal.files, "bytes": removal.bytes}
 
 
-def print_notes(folders: Sequence[str]) -> None:
+def print_unreadable(folders: Sequence[str]) -> None:
     """Print on standard error which folders could not be looked into."""
     for folder in folders:
         stderr().print(f"warning: the folder {plain(folder or '.')} cannot be read", markup=False)

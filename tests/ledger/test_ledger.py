@@ -166,6 +166,26 @@ def test_a_corrupt_ledger_is_set_aside(cache_dir: Path, content: bytes) -> None:
     assert path.with_suffix(".unusable").read_bytes() == content
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_ledger_damaged_further_inside_is_set_aside(cache_dir: Path, reads: bool) -> None:
+    """Pages spoilt behind a sound first one are found when they are read or written: one warning, and a new ledger."""
+    with Ledger(cache_dir) as ledger:
+        for number in range(200):
+            ledger.note_refusal(f"https://example.org/{number}", "no-store")
+    content = bytearray(ledger.path.read_bytes())
+    content[4096:] = b"\xab" * len(content[4096:])
+    ledger.path.write_bytes(content)
+
+    with Ledger(cache_dir) as damaged:
+        assert not reads or damaged.refusal_of("https://example.org/1") is None
+        damaged.note_refusal("https://example.org/2", "no-store")
+        damaged.note_refusal("https://example.org/3", "no-store")
+        assert ["set aside" in warning for warning in damaged.warnings] == [True]
+    with Ledger(cache_dir) as again:
+        assert again.refusal_of("https://example.org/3") == "no-store"
+        assert again.warnings == []
+
+
 def test_an_empty_file_becomes_a_ledger(cache_dir: Path) -> None:
     """A file that another process has just made, or a crash has left, is filled without a word."""
     ledger_of(cache_dir).touch()

@@ -34,6 +34,8 @@ _KINDS = {kind.value: kind for kind in Kind}
 _SOURCES = {None: None} | {source.value: source for source in Source}
 _PROBLEMS = {None: None} | {problem.value: problem for problem in Problem}
 
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
 FOLDER = "wheelwarm"
 FILE = "ledger.sqlite3"
 BUSY_SECONDS = 5.0
@@ -239,7 +241,7 @@ class Ledger:
             raise
         return connection
 
-    def _set_aside(self, exc: sqlite3.DatabaseError) -> sqlite3.Connection | None:
+    def _set_aside(self, exc: sqlite3.Error) -> sqlite3.Connection | None:
         if isinstance(exc, sqlite3.OperationalError):
             # Locked, read-only, disk full: the file may be in order, so it stays where it is.
             self.warnings.append(f"The ledger {self.path} cannot be used now: {exc}.")
@@ -262,7 +264,7 @@ class Ledger:
         try:
             yield from self._connection.execute(query, values)
         except sqlite3.Error as exc:
-            self.warnings.append(f"The ledger {self.path} cannot be read: {exc}.")
+            self._fail(exc, "read")
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """One short transaction; a failure becomes a warning."""
@@ -273,9 +275,17 @@ class Ledger:
             self._connection.executemany(statement, rows)
             self._connection.execute("COMMIT")
         except sqlite3.Error as exc:
-            self.warnings.append(f"The ledger {self.path} cannot be written: {exc}.")
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
+            self._fail(exc, "written")
+
+    def _fail(self, exc: sqlite3.Error, what: str) -> None:
+        """Warn; what a look at the first page did not show to be damaged is set aside now, and a new ledger serves."""
+        if self._connection is None or getattr(exc, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+            self.warnings.append(f"The ledger {self.path} cannot be {what}: {exc}.")
+            return
+        self._connection.close()
+        self._connection = self._set_aside(exc)
 
 
 def dump(artifact: Artifact) -> dict[str, object]:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,8 +25,6 @@ from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Kind, Layout, Run, Summary
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.helpers.index import Index
     from tests.helpers.pips import PipEnvironment
 
@@ -218,25 +217,46 @@ def test_a_reader_that_has_seen_enough_is_no_error(stock: Stock) -> None:
     assert done.stderr.decode().replace("36 entries", "").count("rror") == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize(
+    "arguments",
+    [["stats"], ["stats", "--json"], ["list"], ["list", "--format", "paths"], ["remove", "nothing", "--yes", "--json"]],
+)
+def test_an_answer_without_a_place_is_an_error(stock: Stock, arguments: list[str]) -> None:
+    """Where the output cannot be written, as on a full disk, that is one sentence and exit code 3."""
+    command = [sys.executable, "-m", "wheelwarm", *arguments, "--cache-dir", str(stock.root)]
+
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == "error: Standard output cannot be written: No space left on device."
+    assert "Traceback" not in done.stderr
+
+
 def in_terminal(arguments: list[str], typed: bytes) -> tuple[int, bytes]:
-    """Run wheelwarm with a terminal for all its streams, type something, and return exit code and screen."""
+    """Run wheelwarm with a terminal for all its streams, type when it asks, and return exit code and screen."""
     pid, terminal = pty.fork()
     if pid == 0:  # pragma: no cover -- another program
         os.execv(sys.executable, [sys.executable, "-m", "wheelwarm", *arguments])
-    os.write(terminal, typed)
     screen = b""
     try:
         while part := os.read(terminal, 1 << 16):
             screen += part
+            if typed and b"[y/N]" in screen:
+                os.write(terminal, typed)
+                typed = b""
     except OSError:  # the other end is closed
         pass
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), screen
 
 
-@pytest.mark.parametrize(("typed", "code", "left"), [(b"y\n", 0, 0), (b"n\n", 1, 4), (b"\n", 1, 4)])
+@pytest.mark.parametrize(
+    ("typed", "code", "left"), [(b"y\n", 0, 0), (b"n\n", 1, 4), (b"\n", 1, 4), (b"\4", 1, 4), (b"\3", 130, 4)]
+)
 def test_remove_asks_on_a_terminal(stock: Stock, typed: bytes, code: int, left: int) -> None:
-    """The plan is shown and a person asked; anything but yes removes nothing, and says no by exit code 1."""
+    """The plan is shown and a person asked; anything but yes removes nothing, which is exit code 1, Ctrl-C 130."""
     arguments = ["remove", "demo", "--cache-dir", str(stock.root)]
 
     found, screen = in_terminal(arguments, typed)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from wheelwarm.cli.answering import answering
+from wheelwarm.cli.answering import agrees, answering
 from wheelwarm.cli.options import CacheDir, Json, read_requirements
 from wheelwarm.cli.whole_cache import Pythons, targets_of
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wheelwarm.holdings.retention import Policy
-    from wheelwarm.prune import Pruning
     from wheelwarm.targets.target import Target
 
 _T = TypeVar("_T")
@@ -117,7 +116,7 @@ def prune(
         print_unreadable(found.unreadable_folders)
         if not as_json:
             pruning.print_plan(found, every_one=dry_run)
-        agreed = not dry_run and found.is_something and (yes or _agrees(found))
+        agreed = not dry_run and found.is_something and (yes or agrees(found.plan.total.files))
         removed = operate(found) if agreed else Removal()
         if as_json:
             print_json("prune", "ok", pruning.data(found, removed, dry_run=dry_run), [])
@@ -160,8 +159,3 @@ def _cache_and_targets(
         return Path(cache_dir).expanduser().absolute(), ()
     targets = tuple(targets_of(pythons, cache_dir))
     return targets[0].cache_dir, targets
-
-
-def _agrees(found: Pruning) -> bool:
-    """Ask on standard error, so that standard output has the answer alone."""
-    return typer.confirm(f"Remove {found.plan.total.files} files?", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wheelwarm.cli.answering import NO, answering
+from wheelwarm.cli.answering import NO, agrees, answering
 from wheelwarm.cli.completing import complete_pattern
 from wheelwarm.cli.options import OUTPUT, CacheDir, Json
 from wheelwarm.cli.whole_cache import Python, cache_of
@@ -17,7 +17,6 @@ from wheelwarm.model import Kind
 
 if TYPE_CHECKING:
     from wheelwarm.holdings.selection import Pattern
-    from wheelwarm.prune import Selected
     from wheelwarm.stats import StatsReport
 
 Kinds = Annotated[
@@ -174,7 +173,7 @@ def remove(
         cache.print_unreadable(selected.unreadable_folders)
         if not as_json:
             cache.removal_plan(selected)
-        agreed = bool(selected.holdings) and not dry_run and (yes or _agrees(selected))
+        agreed = bool(selected.holdings) and not dry_run and (yes or agrees(selected.plan.total.files))
         removed = operate(selected) if agreed else Removal()
         done = bool(selected.holdings) and (agreed or dry_run)
         if as_json:
@@ -192,11 +191,6 @@ def _write_html(report: StatsReport, path: Path) -> None:
 
     amount = write_page(report, path)
     stderr().print(f"{plain(str(path))} written, {size(amount)}", markup=False)
-
-
-def _agrees(selected: Selected) -> bool:
-    """Ask on standard error, so that standard output has the answer alone."""
-    return typer.confirm(f"Remove {selected.plan.total.files} files?", err=True)
 
 
 def _pattern(text: str) -> Pattern:

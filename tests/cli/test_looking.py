@@ -347,6 +347,24 @@ def test_what_was_not_seen_is_told(stock: Stock, arguments: list[str]) -> None:
     shutil.rmtree(stock.root)
 
 
+@pytest.mark.parametrize("command", [["stats"], ["list"], ["remove", "demo", "--yes"], ["prune", "--legacy", "--yes"]])
+def test_an_empty_directory_is_a_usage_error(command: list[str]) -> None:
+    """Never the current directory by accident, as when a shell variable is empty."""
+    result = CliRunner().invoke(app, [*command, "--cache-dir", ""])
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "empty name" in result.stderr
+
+
+def test_versions_that_cannot_be_read_are_a_usage_error(stock: Stock) -> None:
+    """What a pattern says of versions is checked before anything is looked at."""
+    answer = run(stock, "list", "demo>=x")
+
+    assert (answer.code, answer.out) == (2, "")
+    assert "names no versions" in answer.err
+    assert run(stock, "list", "demo>1", "--kind", "wheel", "--json").data["entries"][0]["version"] == "1.1"
+
+
 def test_a_file_in_the_cache_s_place(tmp_path: Path) -> None:
     """A cache directory that is none is an error with a hint, in JSON too."""
     stock = Stock(write(tmp_path / "file"), tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.test_file_names import MANY_DIGITS
 from wheelwarm.cache.inventory import File, Form, Item, Section
 from wheelwarm.errors import InputError
 from wheelwarm.holdings.naming import Holding
@@ -44,7 +46,8 @@ PAGE = holding("foo-bar", kind=Kind.INDEX_PAGE)
 OTHER = holding("foo-barista", "1.0", "foo_barista-1.0-py3-none-any.whl")
 NAMELESS = holding(None, kind=Kind.OTHER)
 HALF = holding("foo-bar", "1.0", kind=Kind.OTHER, form=Form.BODY_ALONE)
-ALL = [WHEEL, METADATA, NEWER, PAGE, OTHER, NAMELESS, HALF]
+TAGGED = holding("tagged", "1.0", "tagged-1.0-py3.py2-none-any.win32.whl")
+ALL = [WHEEL, METADATA, NEWER, PAGE, OTHER, NAMELESS, HALF, TAGGED]
 
 
 @pytest.mark.parametrize(
@@ -60,19 +63,31 @@ ALL = [WHEEL, METADATA, NEWER, PAGE, OTHER, NAMELESS, HALF]
         ("foo-bar == 1.0.0", [WHEEL, METADATA, HALF]),
         ("foo-bar==1.*", [WHEEL, METADATA, NEWER, HALF]),
         ("foo-bar==2", []),
+        ("foo-bar<1.10", [WHEEL, METADATA, HALF]),
+        ("foo-bar >1.0, !=1.10", []),
+        ("foo-bar~=1.5", [NEWER]),
+        ("foo-bar==1.0.*", [WHEEL, METADATA, HALF]),
+        ("foo-bar===1.0", [WHEEL, METADATA, HALF]),
+        ("foo-bar==1.1?", [NEWER]),
+        (f"foo-bar=={MANY_DIGITS}", []),
+        ("foo-b*>=1.10", [NEWER]),
         ("foo-bar==no version", []),
-        ("*==1.0", [WHEEL, METADATA, OTHER, HALF]),
+        ("*==1.0", [WHEEL, METADATA, OTHER, HALF, TAGGED]),
         ("Foo_Bar-1.0-py3-none-any.whl", [WHEEL, METADATA]),
         ("foo_bar-1.0-PY3-none-any.whl", [WHEEL, METADATA]),
+        ("foo.bar-1.0-py3-none-any.whl", [WHEEL, METADATA]),
+        ("foo_bar-1.0.0-py3-none-any.whl", []),
+        ("foo_bar-1.0-1-py3-none-any.whl", []),
+        ("tagged-1.0-py2.py3-none-win32.any.whl", [TAGGED]),
         ("foo_bar-1.0-py3-none-any.whl.metadata", [WHEEL, METADATA]),
         ("*.tar.gz", [NEWER]),
         ("*-py3-*", [WHEEL, METADATA, OTHER]),
-        ("*", [WHEEL, METADATA, NEWER, PAGE, OTHER, HALF]),
+        ("*", [WHEEL, METADATA, NEWER, PAGE, OTHER, HALF, TAGGED]),
         ("==1.0", []),
     ],
 )
 def test_what_a_pattern_means(pattern: str, expected: Sequence[Holding]) -> None:
-    """A project in any spelling, a version by PEP 440, a file with its metadata, globs; never what has no name."""
+    """A project in any spelling, versions by PEP 440, a file with its metadata, globs; never what has no name."""
     assert [one for one in ALL if Pattern(pattern).matches(one)] == expected
 
 
@@ -92,8 +107,24 @@ def test_every_spelling_of_a_name_means_it(name: str) -> None:
 
 @given(st.text(min_size=1).filter(lambda text: text.strip().strip(" =-_.")), st.sampled_from(ALL))
 def test_no_pattern_fails(text: str, one: Holding) -> None:
-    """Any text is matched or not, and what has no name never is."""
-    assert not (Pattern(text).matches(one) and one is NAMELESS)
+    """Any text is matched or not, or refused for its versions, and what has no name never is."""
+    with suppress(InputError):
+        assert not (Pattern(text).matches(one) and one is NAMELESS)
+
+
+@pytest.mark.parametrize("text", ["demo<", "demo>=x", "demo!=1.?", "demo==1.0,<y", f"demo<{MANY_DIGITS}"])
+def test_versions_that_cannot_be_read_are_refused(text: str) -> None:
+    """Nobody is told that nothing matches where the pattern is what is wrong."""
+    with pytest.raises(InputError, match="names no versions") as caught:
+        Pattern(text)
+    assert caught.value.hint
+
+
+def test_a_version_means_its_local_versions() -> None:
+    """As for pip, `==2.0` takes 2.0+cpu, and `<2` takes pre-releases of what comes before."""
+    assert Pattern("torch==2.0").matches(holding("torch", "2.0+cpu"))
+    assert Pattern("torch<2").matches(holding("torch", "1.9rc1"))
+    assert not Pattern("torch==2.0+cu1").matches(holding("torch", "2.0+cpu"))
 
 
 def test_kinds_are_chosen() -> None:

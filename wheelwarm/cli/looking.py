@@ -95,7 +95,7 @@ def list_(
         str | None,
         typer.Argument(
             metavar="PATTERN",
-            help="A project, NAME==VERSION, a file name, or a glob of these.",
+            help="A project, NAME==VERSION or NAME<2, a file name, or a glob.",
             autocompletion=complete_pattern,
         ),
     ] = None,
@@ -141,7 +141,7 @@ def remove(
         str,
         typer.Argument(
             metavar="PATTERN",
-            help="A project, NAME==VERSION, a file name, or a glob of these.",
+            help="A project, NAME==VERSION or NAME<2, a file name, or a glob.",
             autocompletion=complete_pattern,
         ),
     ],

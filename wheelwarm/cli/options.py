@@ -113,9 +113,24 @@ Python = Annotated[
         rich_help_panel=TARGET,
     ),
 ]
+
+
+def _named(directory: str | None) -> str | None:
+    """Refuse an empty name, as of a shell variable that is not set: it would be the current directory's."""
+    if directory is not None and not directory.strip():
+        raise typer.BadParameter("An empty name is no directory; without the option it is pip's own cache.")
+    return directory
+
+
 CacheDir = Annotated[
     str | None,
-    typer.Option("--cache-dir", metavar="DIR", help="The cache instead of pip's own.", rich_help_panel=TARGET),
+    typer.Option(
+        "--cache-dir",
+        metavar="DIR",
+        help="The cache instead of pip's own.",
+        rich_help_panel=TARGET,
+        callback=_named,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.", rich_help_panel=OUTPUT)]
 

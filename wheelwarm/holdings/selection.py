@@ -6,22 +6,26 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelwarm.errors import InputError
-from wheelwarm.file_names import version_of
+from wheelwarm.file_names import of_wheel, version_of
 from wheelwarm.model import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from wheelwarm.holdings.naming import Holding
+    from wheelwarm.model import Contents
 
 _GLOB = re.compile(r"[*?\[]")
 _METADATA = ".metadata"
+_OPERATOR = re.compile(r"===|==|~=|!=|<=|>=|<|>")  # of PEP 440
 _NO_VERSION = Version("0")
 _ORDER = (Kind.INDEX_PAGE, Kind.METADATA, Kind.WHEEL, Kind.SDIST, Kind.BUILT_WHEEL, Kind.OTHER)
 
@@ -37,9 +41,10 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A project's name, `NAME==VERSION` or a file name; each may be a glob. Names are compared as by PEP 503.
+    """A project's name, also with versions (`NAME==1.0`, `NAME<2`), or a file name; each may be a glob.
 
-    Raises InputError for an empty one.
+    Names are compared as by PEP 503, versions as by PEP 440. Raises InputError for an empty one, and for versions that
+    cannot be read.
     """
 
     text: str
@@ -49,15 +54,15 @@ class Pattern:
             raise InputError(
                 "An empty pattern would mean everything.", hint="Name a project, NAME==VERSION, a file or a glob."
             )
+        _parse(self.text)
 
     def matches(self, holding: Holding) -> bool:
         """Tell whether a holding is meant; one without any name never is."""
         contents = holding.contents
-        name, separator, version = (part.strip() for part in self.text.partition("=="))
+        name, takes = _parse(self.text)
         if contents.name and _name_matches(contents.name, name):
-            return not separator or _version_matches(contents.version, version)
-        filename = (contents.filename or "").removesuffix(_METADATA)
-        return bool(filename) and fnmatchcase(filename.lower(), self.text.strip().lower().removesuffix(_METADATA))
+            return takes(contents.version)
+        return _file_matches(contents, self.text.strip().removesuffix(_METADATA))
 
 
 def version_key(version: str | None) -> tuple[int, Version, str]:
@@ -102,12 +107,31 @@ def _name_matches(name: str, wanted: str) -> bool:
     return fnmatchcase(name, re.sub(r"[-_.]+(?![^\[]*\])", "-", wanted).lower())
 
 
-def _version_matches(version: str | None, wanted: str) -> bool:
-    """Compare versions as PEP 440 does (1.0 is 1.0.0), a glob by its characters."""
-    if version is None or _GLOB.search(wanted):
-        return version is not None and fnmatchcase(version, wanted)
-    number = version_of(wanted)
-    return version == wanted if number is None else version_of(version) == number
+def _file_matches(contents: Contents, wanted: str) -> bool:
+    """Compare file names without case; a wheel's may have its tags in another order, and its project's other name."""
+    filename = (contents.filename or "").removesuffix(_METADATA)
+    if fnmatchcase(filename.lower(), wanted.lower()):
+        return bool(filename)
+    wheel = of_wheel(wanted)
+    return wheel is not None and wheel.project == contents.name and of_wheel(filename) == wheel
+
+
+@lru_cache(maxsize=16)
+def _parse(text: str) -> tuple[str, Callable[[str | None], bool]]:
+    """Return the name in a pattern, and what tells whether a version is meant. Raises InputError."""
+    operator = _OPERATOR.search(text)
+    if operator is None:
+        return text.strip(), lambda _: True
+    name, versions = text[: operator.start()].strip(), text[operator.start() :].strip()
+    try:
+        specifiers = SpecifierSet(versions)
+        specifiers.contains("0")
+    except ValueError:  # also for more digits than Python reads
+        if operator[0] != "==" or "," in versions:
+            raise InputError(f"{versions} names no versions.", hint="Write NAME==1.0, NAME<2 or NAME==1.*") from None
+        glob = versions.removeprefix("==").strip()
+        return name, lambda version: version is not None and fnmatchcase(version, glob)
+    return name, lambda version: version is not None and specifiers.contains(version, prereleases=True)
 
 
 def _by_name(holding: Holding) -> tuple[object, ...]:

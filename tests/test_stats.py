@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -112,6 +113,19 @@ def test_built_wheels_may_be_duplicates(stock: Stock) -> None:
     downloaded.with_name(f"{downloaded.name}.body").unlink()
 
     assert report(stock).duplicates == Duplicates()
+
+
+def test_what_is_beyond_measure_is_not_hashed(stock: Stock) -> None:
+    """Two files that claim a terabyte each (and take no disk) are counted, and their bytes left unread."""
+    wheel = stock.built("demo", "1.0")
+    twin = write(wheel.parent.with_name("0" * 50) / wheel.name)
+    for file in (wheel, twin):
+        os.truncate(file, 1 << 40)
+
+    found = report(stock)
+
+    assert found.kinds[Kind.BUILT_WHEEL].bytes >= 1 << 41
+    assert found.duplicates == Duplicates()
 
 
 @pytest.mark.parametrize("layout", Layout)

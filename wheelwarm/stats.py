@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wheelwarm.model import Observer, Run
 
 _ARTIFACTS = (Kind.WHEEL, Kind.BUILT_WHEEL, Kind.SDIST)
+_HASHED_LIMIT = 1 << 32  # bytes: no wheel on PyPI comes near, and it takes some ten seconds
 _EXPECTED = (Form.SELFCHECK, Form.OWN)
 
 
@@ -146,11 +147,13 @@ def _by_cause(could_go: Iterable[tuple[Holding, list[Cause]]], reader: Reader) -
 def _duplicates(root: Path, holdings: Iterable[Holding], ledger: Ledger) -> Duplicates:
     """Find the same bytes under several keys: by the hash that the index states, else by computing it.
 
-    It is computed only where two artifacts have the same file name, and kept in the ledger.
+    It is computed only where two artifacts have the same file name, and kept in the ledger; for none beyond any
+    wheel's size, since a file may claim to be larger than the disk.
     """
     artifacts = [one for one in holdings if one.contents.kind in _ARTIFACTS and not one.contents.problem]
     by_name = grouped(artifacts, lambda one: one.contents.filename)
-    twins = [one for filename, group in by_name.items() if filename and len(group) > 1 for one in group]
+    alike = [one for filename, group in by_name.items() if filename and len(group) > 1 for one in group]
+    twins = [one for one in alike if one.item.bytes <= _HASHED_LIMIT]
     stated = [one for one in artifacts if one.contents.sha256]
     same = grouped({id(one): one for one in (*stated, *twins)}.values(), lambda one: _digest(root, one, ledger))
     groups = [group for digest, group in same.items() if digest and len(group) > 1]

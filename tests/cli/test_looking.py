@@ -106,6 +106,21 @@ def test_few_projects_and_none(stock: Stock) -> None:
     assert "5 others" in page
 
 
+def test_bars_go_from_the_largest_down(stock: Stock) -> None:
+    """Pythons and platforms stand in the order of the bars beside them, not of how many there are."""
+    stock.store(f"{FILES}/big-1.0-cp39-cp39-win_amd64.whl", big_wheel(stock.scratch))
+
+    lines = run(stock, "stats").out.splitlines()
+
+    start = lines.index(next(line for line in lines if line.startswith("Wheels by Python")))
+    assert [line.split()[0] for line in lines[start + 1 : start + 4]] == ["cp39", "py3", "cp311"]
+
+
+def big_wheel(folder: Path) -> bytes:
+    """Make a wheel larger than all others together."""
+    return make_wheel(folder, "big", "1.0", tag="cp39-cp39-win_amd64", size=100_000).read_bytes()
+
+
 def test_the_json_of_stats_keeps_its_contract(stock: Stock) -> None:
     """The key sets are fixed, and the sums are those of the parts."""
     data = run(stock, "stats", "--json").data

@@ -110,8 +110,8 @@ def _print_ages(report: StatsReport) -> None:
 
 
 def _largest(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
-    """Keep the most numerous, and sum up the rest."""
-    ranked = sorted(tallies.items(), key=lambda pair: (-pair[1].entries, pair[0]))
+    """Keep the largest, as the bars show them, and sum up the rest."""
+    ranked = sorted(tallies.items(), key=lambda pair: (-pair[1].bytes, pair[0]))
     rest = [tally for _, tally in ranked[_ROWS:]]
     others = {f"{len(rest)} others": Tally.sum(rest)} if rest else {}
     return dict(ranked[:_ROWS]) | others

@@ -212,8 +212,9 @@ def _wheel_items(folder: str, files: Iterable[File]) -> Iterator[Item]:
         return
     origin = next(((file,) for file in files if file.name == ORIGIN), ())
     wheels = sorted(file for file in files if file_names.of_wheel(file.name))
+    known = {*wheels, *origin}
     for file in files:
-        if file.name != ORIGIN and file not in wheels:
+        if file not in known:
             form = Form.TEMPORARY if file.name.endswith(TEMPORARY_SUFFIX) else Form.FOREIGN
             yield Item(form, Section.WHEELS, (file,))
     for wheel in wheels:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelwarm.errors import CacheError
+from wheelwarm.errors import CacheError, ResolveError
 from wheelwarm.holdings import retention
 from wheelwarm.holdings.naming import glance, look, opened
 from wheelwarm.holdings.reclaim import Reader
@@ -61,14 +61,33 @@ class Pruning(Selected):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An input whose needs stay; `typed` are the words by which a person gives `prefetch` the same input."""
+
+    requirements: RequirementSet
+    typed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """What stays, in the ways in which it may have been prefetched: all of it `together`, or one `apart` from another.
+
+    Of `together` each is the whole, so that one whose needs are known is enough; of `apart` all have to be known.
+    """
+
+    together: tuple[Kept, ...] = ()
+    apart: tuple[Kept, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to prune by: a policy, inputs to keep by the names that a person calls them, and the targets.
+    """What to prune by: a policy, what to keep, and the targets.
 
     `named` asks for names even if the policy needs none. `by_access` counts access times as use.
     """
 
     policy: Policy
-    keep: Mapping[str, RequirementSet]
+    keep: Keep = Keep()
     targets: Sequence[Target] = ()
     named: bool = True
     by_access: bool = True
@@ -101,7 +120,7 @@ def survey(cache_dir: Path, request: Request, *, observer: Observer) -> Pruning:
     removal.check_is_cache(cache_dir, home=Path.home())
     with opened(cache_dir) as ledger:
         observer.phase("finding what is needed")
-        needed = {path for target in request.targets for path in _needed(request, target, ledger, now)}
+        needed = {path for target in request.targets for path in _needed(request.keep, target, ledger, now)}
         find = look if request.named or request.policy.by_contents else glance
         holdings = _dated(find(cache_dir, ledger, observer=observer), request, ledger)
         readers = [_reader(target) for target in request.targets] or [Reader()]
@@ -118,19 +137,38 @@ def remove(selected: Selected) -> Removal:
     return removed
 
 
-def _needed(request: Request, target: Target, ledger: Ledger, now: float) -> Iterator[str]:
-    # What requirements mean takes many modules: most prunes keep no input.
-    from wheelwarm.resolution.needs import needed_paths
-    from wheelwarm.shelf.lookup import Shelf, trusted_hosts_of
-
+def _needed(keep: Keep, target: Target, ledger: Ledger, now: float) -> set[str]:
+    """Return the paths of all that is known to be needed; ResolveError when that may not be all."""
     if target.cache_dir != ledger.cache_dir:
         raise CacheError(
             f"{target.python} has another cache: {target.cache_dir}.",
             hint="Prune each cache by itself, or name one by --cache-dir.",
         )
-    for name, requirements in request.keep.items():
-        shelf = Shelf(target, ledger, now=now, trusted_hosts=trusted_hosts_of(requirements, target))
-        yield from needed_paths(requirements, shelf, name=name)
+    wholes, unknown = _needs(keep.together, target, ledger, now)
+    parts, unknown_parts = _needs(keep.apart, target, ledger, now)
+    if unknown and not wholes and (unknown_parts or not parts):
+        raise unknown_parts[0] if parts else unknown[0]
+    return set().union(*wholes, *parts)
+
+
+def _needs(
+    inputs: Sequence[Kept], target: Target, ledger: Ledger, now: float
+) -> tuple[list[set[str]], list[ResolveError]]:
+    """Return what each of some inputs needs, and the errors of those whose needs are not known."""
+    known, unknown = [], []
+    for one in inputs:
+        # What requirements mean takes many modules: most prunes keep no input.
+        from wheelwarm.resolution.needs import needed_paths
+        from wheelwarm.shelf.lookup import Shelf, trusted_hosts_of
+
+        hosts = trusted_hosts_of(one.requirements, target)
+        try:
+            known.append(
+                needed_paths(one.requirements, Shelf(target, ledger, now=now, trusted_hosts=hosts), typed=one.typed)
+            )
+        except ResolveError as exc:
+            unknown.append(exc)
+    return known, unknown
 
 
 def _dated(holdings: Holdings, request: Request, ledger: Ledger) -> Holdings:
@@ -143,7 +181,9 @@ def _dated(holdings: Holdings, request: Request, ledger: Ledger) -> Holdings:
 
 
 def _reader(target: Target) -> Reader:
-    return Reader(layout=target.traits.layout, version=target.version, tags=frozenset(target.tags))
+    """Tell what a target can use: of a lock for every machine, whatever there is."""
+    tags = () if target.elsewhere.everywhere else target.tags
+    return Reader(layout=target.traits.layout, version=target.version, tags=frozenset(tags))
 
 
 def _pruning(

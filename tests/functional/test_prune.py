@@ -8,10 +8,12 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.functional.test_prefetch import OFTEN, file_requests, publish, requirements_file, run_pip
 from tests.helpers.artifacts import make_wheel
 from tests.helpers.program import Program
+from wheelwarm.cli import app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
 def names(program: Program) -> set[str]:
     """Return what is in the cache, by file name."""
     return {row["filename"] for row in program.run("list", "--json").data["entries"] if row["filename"]}
+
+
+def written(path: Path, *lines: str) -> str:
+    """Write a file and return its path."""
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
 
 
 def everything(root: Path) -> dict[str, bytes]:
@@ -96,6 +104,102 @@ def test_pins_speak_for_themselves(pip_of: PipOf, index: Index, tmp_path: Path, 
     shutil.rmtree(cache_dir / "wheelwarm")
     sdist = requirements_file(tmp_path, "lib==2.0", "tool==0.5")
     assert program.run("prune", "--keep", sdist, "--yes").code == 3
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["together", "apart"])
+def test_files_are_kept_as_they_were_prefetched(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path, *, together: bool
+) -> None:
+    """Of two files that one run warmed, or each its own, all that they need stays; what neither needs goes."""
+    publish(index, tmp_path / "files")
+    program = Program(modern_pip, index, cache_dir)
+    first, second = (written(tmp_path / f"{name}.txt", name) for name in ("app", "helper"))
+    for files in [(first, second)] if together else [(first,), (second,)]:
+        program.run("prefetch", *(word for file in files for word in ("-r", file)))
+    program.run("prefetch", "lib==1.0")
+
+    answer = program.run("prune", "--keep", first, "--keep", second, "--yes", "--json")
+
+    assert answer.code == 0, answer.err
+    assert {row["filename"] for row in answer.data["entries"]} >= {"lib-1.0-py3-none-any.whl"}
+    assert names(program) >= {"app-1.0-py3-none-any.whl", "lib-2.0-py3-none-any.whl", "helper-3.0-py3-none-any.whl"}
+    assert program.run("prune", "--keep", first, "--dry-run").code == (3 if together else 0)
+
+
+def test_a_file_of_which_nothing_is_known_stops_the_others(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """Of two files that no run has warmed together the one that none has warmed alone is named: nothing goes."""
+    publish(index, tmp_path / "files")
+    program = Program(modern_pip, index, cache_dir)
+    first, second = (written(tmp_path / f"{name}.txt", name) for name in ("app", "helper"))
+    program.run("prefetch", "-r", first)
+
+    answer = program.run("prune", "--keep", first, "--keep", second, "--yes")
+
+    assert answer.code == 3
+    assert f"`wheelwarm prefetch -r {second}`" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("warmed", "kept"),
+    [
+        (["-r", "all.txt", "-c", "c.txt", "--only-binary", ":all:"], ["all.txt", "-c", "c.txt", "--only-binary=:all:"]),
+        (
+            ["--group", "pyproject.toml:dev", "--script", "tool.py", "-r", "pyproject.toml[more]"],
+            ["pyproject.toml:dev", "--keep", "tool.py", "--keep", "pyproject.toml[more]"],
+        ),
+        (["-r", "all.txt", "--platform=win_amd64", "--only-binary=:all:"], ["all.txt", "--platform=win_amd64"]),
+    ],
+    ids=["constraints", "group, script and extra", "platform"],
+)
+def test_what_is_kept_is_named_as_for_prefetch(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch,
+    warmed: list[str], kept: list[str],
+) -> None:  # fmt: skip
+    """Whatever prefetch takes can be kept, with the options that it was given, in variables too."""
+    publish(index, tmp_path / "files")
+    index.add(make_wheel(tmp_path / "files", "lib", "1.5", tag="cp311-cp311-win_amd64"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WHEELWARM_ONLY_BINARY", ":all:")
+    written(tmp_path / "all.txt", "lib<2")
+    written(tmp_path / "c.txt", "lib<1.1")
+    written(tmp_path / "tool.py", "# /// script", '# dependencies = ["helper"]', "# ///")
+    groups = ["[project.optional-dependencies]", "more = ['lib']", "[dependency-groups]", "dev = ['helper']"]
+    written(tmp_path / "pyproject.toml", "[project]", "name = 'me'", "version = '1'", *groups)
+    program = Program(modern_pip, index, cache_dir)
+    assert program.run("prefetch", *warmed).code == 0
+    needed = names(program)
+    program.run("prefetch", "app")
+
+    answer = program.run("prune", "--keep", *kept, "--yes")
+
+    assert answer.code == 0, answer.err
+    assert names(program) == needed
+
+
+def test_the_configuration_s_targets_and_inputs_are_kept(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a bare `prefetch` warms by the configuration, for each of its targets and with its constraints, stays."""
+    publish(index, tmp_path / "files")
+    index.add(make_wheel(tmp_path / "files", "lib", "1.5", tag="cp311-cp311-win_amd64"))
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "all.txt", "lib")
+    written(tmp_path / "c.txt", "lib<2")
+    targets = [f"[[targets]]\npython = {str(modern_pip.python)!r}\n{more}" for more in ("", "platform = 'win_amd64'\n")]
+    inputs = "[inputs]\nfiles = 'all.txt'\nconstraints = 'c.txt'\n"
+    written(tmp_path / "wheelwarm.toml", inputs, *targets, "[prune]\nkeep = 'all.txt'")
+    environ = {**modern_pip.environ(cache_dir=cache_dir, index=index), "WHEELWARM_ONLY_BINARY": ":all:"}
+    warmed = CliRunner().invoke(app, ["prefetch"], env=environ)
+    assert warmed.exit_code == 0, warmed.stderr
+    needed = names(Program(modern_pip, index, cache_dir))
+    assert needed >= {"lib-1.0-py3-none-any.whl", "lib-1.5-cp311-cp311-win_amd64.whl"}
+
+    pruned = CliRunner().invoke(app, ["prune", "--yes"], env=environ)
+
+    assert pruned.exit_code == 0, pruned.stderr
+    assert names(Program(modern_pip, index, cache_dir)) == needed
 
 
 def test_several_pythons_each_keep_their_layout(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from wheelwarm.cli.answering import agrees, answering
-from wheelwarm.cli.options import CacheDir, Json, read_requirements
-from wheelwarm.cli.whole_cache import Pythons, targets_of
+from wheelwarm.cli.kept import SELECTORS, Chooser, KeepReader, cache_and_targets, read_keep
+from wheelwarm.cli.options import Json, takes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from wheelwarm.holdings.retention import Policy
-    from wheelwarm.targets.target import Target
 
 _T = TypeVar("_T")
 
-SELECTORS = "What goes"
 
-
+@takes(read_keep, cache_and_targets)
 def prune(
+    read: KeepReader,
+    choose: Chooser,
     older_than: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Not used for so long: 30d, 12h, 6w, P30D.", rich_help_panel=SELECTORS),
@@ -33,15 +32,6 @@ def prune(
         typer.Option(
             metavar="SIZE",
             help="Least recently used first, until the rest fits: 2GB, 500MiB. Comes last.",
-            rich_help_panel=SELECTORS,
-        ),
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE",
-            help="A requirements file as prefetch takes it: what it needs stays. Without another selector, all else "
-            "goes. May be repeated.",
             rich_help_panel=SELECTORS,
         ),
     ] = None,
@@ -78,8 +68,6 @@ def prune(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; remove nothing.")] = False,
-    python: Pythons = None,
-    cache_dir: CacheDir = None,
     as_json: Json = False,
 ) -> None:
     """Trim pip's cache by last use, size and need.
@@ -89,10 +77,6 @@ def prune(
     """
     if not (yes or dry_run or sys.stdin.isatty()):
         raise typer.BadParameter("without a terminal to ask on, --yes is needed", param_hint="--yes")
-    policy = _policy(
-        older_than, max_size, keep, stale=stale, legacy=legacy, other_pythons=other_pythons, index_pages=index_pages,
-        orphans=orphans,
-    )  # fmt: skip
     with answering("prune", as_json=as_json):
         from wheelwarm.prune import Request, survey
         from wheelwarm.prune import remove as operate
@@ -101,12 +85,17 @@ def prune(
         from wheelwarm.render.cache import print_unreadable
         from wheelwarm.render.progress import observer
 
+        keep = read()
+        policy = _policy(
+            older_than, max_size, keep=bool(keep.together), stale=stale, legacy=legacy, other_pythons=other_pythons,
+            index_pages=index_pages, orphans=orphans,
+        )  # fmt: skip
         with observer() as watcher:
             watcher.phase("asking pip about itself")
-            where, targets = _cache_and_targets(policy, python or (), cache_dir)
+            where, targets = choose(by_target=policy.for_targets)
             request = Request(
                 policy=policy,
-                keep={name: read_requirements(requirement_files=[name]) for name in keep or ()},
+                keep=keep,
                 targets=targets,
                 named=dry_run or as_json or not yes,
                 by_access=not no_atime,
@@ -124,14 +113,13 @@ def prune(
             pruning.print_done(removed)
 
 
-def _policy(older_than: str | None, max_size: str | None, keep: Sequence[str] | None, **flags: bool) -> Policy:
+def _policy(older_than: str | None, max_size: str | None, **flags: bool) -> Policy:
     from wheelwarm.amounts import bytes_of, seconds_of
     from wheelwarm.holdings.retention import Policy
 
     policy = Policy(
         older_than=_read(seconds_of, older_than, "--older-than"),
         max_size=_read(bytes_of, max_size, "--max-size"),
-        keep=bool(keep),
         **flags,
     )
     if policy.is_empty:
@@ -149,13 +137,3 @@ def _read(read: Callable[[str], _T], text: str | None, option: str) -> _T | None
         return None if text is None else read(text)
     except InputError as error:
         raise typer.BadParameter(f"{error.message} {error.hint}", param_hint=option) from None
-
-
-def _cache_and_targets(
-    policy: Policy, pythons: Sequence[str], cache_dir: str | None
-) -> tuple[Path, tuple[Target, ...]]:
-    """Find the cache and for whom it is; a given one needs no process unless the policy asks what a Python can use."""
-    if cache_dir is not None and not pythons and not policy.for_targets:
-        return Path(cache_dir).expanduser().absolute(), ()
-    targets = tuple(targets_of(pythons, cache_dir))
-    return targets[0].cache_dir, targets

@@ -153,8 +153,13 @@ def read_requirements(
     only_binary: OnlyBinary = None,
     no_binary: NoBinary = None,
     require_hashes: RequireHashes = False,
+    *,
+    stdin: Callable[[], bytes] | None = None,
 ) -> RequirementSet:
-    """Read what was asked for; the parameters are those of every command that takes requirements."""
+    """Read what was asked for; the parameters are those of every command that takes requirements.
+
+    `stdin` gives what standard input holds, to one who reads it more than once.
+    """
     from wheelwarm.config import Inputs
     from wheelwarm.inputs.index_options import IndexOptions
     from wheelwarm.inputs.requirements import read
@@ -191,7 +196,7 @@ def read_requirements(
         scripts=inputs.scripts,
         options=options,
         environ=os.environ,
-        stdin=sys.stdin.buffer.read,
+        stdin=stdin or sys.stdin.buffer.read,
     )
     return replace(wanted, found=found)
 
@@ -233,7 +238,7 @@ def takes(*readers: Callable[..., Any]) -> Callable[[Callable[..., None]], Calla
     parameters of the functions are no options: the command gives them.
     """
     # Return types are imported by type checkers only; here any stand-in will do.
-    stand_ins = {"RequirementSet": object, "Target": object, "Mapping": dict}
+    stand_ins = {"RequirementSet": object, "Keep": object, "Target": object, "Mapping": dict}
     signatures = [inspect.signature(reader, locals=stand_ins, eval_str=True).parameters for reader in readers]
     shared = [
         {name: parameter for name, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY}

@@ -11,10 +11,7 @@ import typer
 from wheelwarm.cli.options import TARGET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from wheelwarm.holdings.reclaim import Reader
-    from wheelwarm.targets.target import Target
 
 Python = Annotated[
     str | None,
@@ -23,17 +20,6 @@ Python = Annotated[
         "-p",
         metavar="PATH|VERSION",
         help="The Python whose pip's cache it is; else $VIRTUAL_ENV, ./.venv, python3, wheelwarm's own.",
-        rich_help_panel=TARGET,
-    ),
-]
-
-Pythons = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--python",
-        "-p",
-        metavar="PATH|VERSION",
-        help="The Python whose pip's cache it is, and for which things are needed; may be repeated.",
         rich_help_panel=TARGET,
     ),
 ]
@@ -50,11 +36,3 @@ def cache_of(python: str | None, cache_dir: str | None) -> tuple[Path, Reader]:
     target = probe(python, environ=dict(os.environ), cwd=Path.cwd(), cache_dir=cache_dir)
     layout = target.traits.layout
     return target.cache_dir, Reader(layout=layout, version=target.version, tags=frozenset(target.tags))
-
-
-def targets_of(pythons: Sequence[str], cache_dir: str | None) -> Iterator[Target]:
-    """Probe each Python, the default one when none is named."""
-    from wheelwarm.targets.probing import probe
-
-    for python in pythons or (None,):
-        yield probe(python, environ=dict(os.environ), cwd=Path.cwd(), cache_dir=cache_dir)

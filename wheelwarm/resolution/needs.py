@@ -6,6 +6,7 @@ redirects on the way to any of them. What cannot be known is an error, never lef
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from wheelwarm.resolution.knowledge import known_resolution
 from wheelwarm.resolution.pins import index_urls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.model import Artifact, Resolution
@@ -29,41 +30,43 @@ if TYPE_CHECKING:
 _MAX_REDIRECTS = 30  # those of a requests.Session
 
 
-def needed_paths(requirements: RequirementSet, shelf: Shelf, *, name: str) -> set[str]:
+def needed_paths(requirements: RequirementSet, shelf: Shelf, *, typed: Sequence[str]) -> set[str]:
     """Return what an input needs for the shelf's target, as paths of items below the cache directory.
 
-    `name` is how a person calls the input. Raises ResolveError when its needs are not known.
+    `typed` are the words by which a person gives `prefetch` the input. Raises ResolveError when its needs are not
+    known.
     """
-    resolution = _known(requirements, shelf, name=name)
+    resolution = _known(requirements, shelf, typed)
     found = set(_entries(resolution, shelf)) | set(_built_wheels(resolution, shelf))
     if resolution.source == "pins":
-        _check_builds(resolution, shelf, name)
+        _check_builds(resolution, shelf, typed)
         for page in _pages(resolution, requirements, shelf):
             found.update(_entry_paths(page, shelf))
     return found
 
 
-def _known(requirements: RequirementSet, shelf: Shelf, *, name: str) -> Resolution:
+def _known(requirements: RequirementSet, shelf: Shelf, typed: Sequence[str]) -> Resolution:
     try:
         resolution = known_resolution(requirements, shelf)
     except ResolveError as exc:
-        raise _unknown(name, shelf, exc.message) from exc
+        raise _unknown(typed, shelf, exc.message) from exc
     if unnamed := [one for one in resolution.artifacts if not one.url]:
-        raise _unknown(name, shelf, f"No cached index page tells the file of {unnamed[0].name} {unnamed[0].version}.")
+        raise _unknown(typed, shelf, f"No cached index page tells the file of {unnamed[0].name} {unnamed[0].version}.")
     return resolution
 
 
-def _check_builds(resolution: Resolution, shelf: Shelf, name: str) -> None:
+def _check_builds(resolution: Resolution, shelf: Shelf, typed: Sequence[str]) -> None:
     """Refuse an sdist of which no run has told what its build asks for, unless its wheel is here."""
     for artifact in resolution.artifacts:
         if artifact.kind is Kind.SDIST and not shelf.built_wheel(_as_built(artifact)):
-            raise _unknown(name, shelf, f"What building {artifact.name} {artifact.version} asks for is not known.")
+            raise _unknown(typed, shelf, f"What building {artifact.name} {artifact.version} asks for is not known.")
 
 
-def _unknown(name: str, shelf: Shelf, why: str) -> ResolveError:
+def _unknown(typed: Sequence[str], shelf: Shelf, why: str) -> ResolveError:
+    words = shlex.join([*typed, *shelf.target.elsewhere.words()])
     return ResolveError(
-        f"What {name} needs for {shelf.target.python} is not known, so nothing is removed. {why}",
-        hint=f"Run `wheelwarm prefetch -r {name}` for that Python first.",
+        f"What `{words}` needs for {shelf.target.python} is not known, so nothing is removed. {why}",
+        hint=f"Run `wheelwarm prefetch {words}` for that Python first.",
     )
 
 

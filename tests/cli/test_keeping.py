@@ -144,6 +144,22 @@ def test_leftovers_go_when_they_are_old(stock: Stock) -> None:
     assert all(path.exists() for path in young)
 
 
+def test_a_name_that_is_no_text_goes_too(stock: Stock) -> None:
+    """A leftover whose name is not UTF-8 is shown, removed and forgotten like any other."""
+    odd = stock.root / "http-v2" / os.fsdecode(b"\xff.tmp")
+    try:
+        write(odd)
+    except OSError:
+        pytest.skip("this file system has only names that are text")
+    age(stock, odd, days=2)
+
+    shown = run(stock, "prune", "--orphans", "--dry-run")
+    done = run(stock, "prune", "--orphans", "--yes", "--json")
+
+    assert "udcff" in shown.out
+    assert (done.code, done.data["removed"]["entries"], odd.exists()) == (0, 1, False)
+
+
 def test_access_times_prove_use(stock: Stock) -> None:
     """An entry read since it came here was used then, whatever its age; --no-atime takes that away."""
     path = stock.wheel("used", "1.0")

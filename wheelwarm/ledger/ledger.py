@@ -152,10 +152,9 @@ class Ledger:
         paths = [(path,) for path in gone]
         self._write("DELETE FROM entry WHERE path = ?", paths)
         self._write("DELETE FROM use WHERE path = ?", paths)
-        rows = [_entry_row(*one) for one in learnt]
         self._write(
             "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [row for row in rows if _is_text(row)],
+            [_entry_row(*one) for one in learnt],
         )
 
     def sound(self) -> dict[str, Sound]:
@@ -172,7 +171,7 @@ class Ledger:
         """Keep what was found sound, and forget what is gone or no longer is."""
         self._write("DELETE FROM sound WHERE path = ?", [(path,) for path in gone])
         rows = [(path, one.mark, one.sha256, one.authentic) for path, one in learnt.items()]
-        self._write("INSERT OR REPLACE INTO sound VALUES (?, ?, ?, ?)", [row for row in rows if _is_text(row)])
+        self._write("INSERT OR REPLACE INTO sound VALUES (?, ?, ?, ?)", rows)
 
     def urls(self) -> dict[str, Artifact]:
         """Return every URL that a run of ours has seen, by its cache key; of an index page the version is empty."""
@@ -180,7 +179,7 @@ class Ledger:
 
     def learn_urls(self, artifacts: Iterable[Artifact]) -> None:
         """Keep what stands behind URLs, by their cache keys; those that have none are passed over."""
-        rows = [row for row in map(_url_row, artifacts) if row and _is_text(row)]
+        rows = [row for row in map(_url_row, artifacts) if row]
         self._write("INSERT OR REPLACE INTO url VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def uses(self) -> dict[str, float]:
@@ -267,12 +266,13 @@ class Ledger:
             self._fail(exc, "read")
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """One short transaction; a failure becomes a warning."""
-        if self._connection is None or not rows:
+        """One short transaction; a failure becomes a warning, and what SQLite takes for no text is passed over."""
+        texts = [row for row in rows if _is_text(row)]
+        if self._connection is None or not texts:
             return
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(statement, rows)
+            self._connection.executemany(statement, texts)
             self._connection.execute("COMMIT")
         except sqlite3.Error as exc:
             with contextlib.suppress(sqlite3.Error):
@@ -358,9 +358,10 @@ def _split(tags: str) -> tuple[str, ...]:
 def _is_text(row: Sequence[object]) -> bool:
     """Tell whether SQLite takes a row: a name out of hostile JSON, or of a file, may hold half a character."""
     try:
-        return bool("/".join([value for value in row if isinstance(value, str)]).encode())
+        "/".join([value for value in row if isinstance(value, str)]).encode()
     except UnicodeEncodeError:
         return False
+    return True
 
 
 def _check_texts(*values: object) -> None:

@@ -211,3 +211,19 @@ def test_on_a_terminal_it_asks(tmp_path: Path, typed: bytes, left: int) -> None:
     assert code == 0
     assert b"Remove 2 files?" in screen
     assert len(files(stock.root)) == 2 * left
+
+
+def test_the_question_has_the_right_number(tmp_path: Path) -> None:
+    """One leftover is one file, and where only empty folders are to go, they are what is asked about."""
+    (tmp_path / "scratch").mkdir()
+    stock = Stock(tmp_path / "cache", tmp_path / "scratch")
+    age(stock, write(stock.root / "http-v2" / "a" / "x.tmp"), days=2)
+    arguments = ["prune", "--orphans", "--cache-dir", str(stock.root)]
+
+    assert b"Remove 1 file?" in in_terminal(arguments, b"y\n")[1]
+    for folder in ("b", "c"):
+        (stock.root / "http-v2" / folder).mkdir()
+        os.utime(stock.root / "http-v2" / folder, (1, 1))
+    screen = in_terminal(arguments, b"y\n")[1]
+    assert b"Remove 2 empty folders?" in screen
+    assert list((stock.root / "http-v2").iterdir()) == []

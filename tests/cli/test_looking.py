@@ -282,6 +282,26 @@ def test_remove_asks_on_a_terminal(stock: Stock, typed: bytes, code: int, left: 
     assert len(run(stock, "list", "demo", "--json").data["entries"]) == left
 
 
+@pytest.mark.parametrize("command", [["remove", "demo"], ["prune", "--older-than", "0s"]])
+def test_no_answer_is_an_interruption(stock: Stock, command: list[str]) -> None:
+    """Who breaks off instead of answering (Ctrl-D here, Ctrl-C likewise) gets 130, and nothing goes."""
+    before = files(stock.root)
+
+    found, screen = in_terminal([*command, "--cache-dir", str(stock.root)], b"\x04")
+
+    assert (found, files(stock.root)) == (130, before)
+    assert b"Interrupted." in screen
+
+
+def test_json_asks_nothing(stock: Stock) -> None:
+    """A plan that is printed at the end alone cannot be agreed to: --json needs --yes or --dry-run, even there."""
+    before = files(stock.root)
+    for command in (["remove", "demo"], ["prune", "--older-than", "0s"]):
+        found, screen = in_terminal([*command, "--json", "--cache-dir", str(stock.root)], b"y\n")
+        assert (found, files(stock.root)) == (2, before)
+        assert b"--dry-run" in screen
+
+
 def test_remove_without_a_terminal_needs_yes(stock: Stock) -> None:
     """A script that forgets --yes gets a usage error, and nothing is removed."""
     before = files(stock.root)

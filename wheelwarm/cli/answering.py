@@ -1,4 +1,7 @@
-"""From what a command raises to a message and an exit code: the only place that catches WheelwarmError."""
+"""From what a command raises to a message and an exit code, and from a question to an answer.
+
+The only place that catches WheelwarmError.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from wheelwarm.errors import OfflineError, UsageError, WheelwarmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from wheelwarm.removal.removal import Plan
 
 NO = 1
 USAGE = 2
@@ -37,7 +42,7 @@ def answering(command: str, *, as_json: bool, offline_ok: bool = False) -> Itera
             raise typer.Exit(0) from None
         render.print_error(error)
         raise typer.Exit(USAGE if isinstance(error, UsageError) else FAILED) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # typer's is that of a question
         typer.echo("Interrupted.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
@@ -53,22 +58,6 @@ def answering(command: str, *, as_json: bool, offline_ok: bool = False) -> Itera
         raise typer.Exit(FAILED) from None
 
 
-def agrees(files: int) -> bool:
-    """Ask whether so many files are to go, on standard error, so that standard output has the answer alone.
-
-    The end of the input is a no. Raises KeyboardInterrupt, which click takes for the same.
-    """
-    from wheelwarm.render import count_text
-
-    try:
-        return typer.confirm(f"Remove {count_text(files, 'file')}?", err=True)
-    except typer.Abort as abort:
-        typer.echo(err=True)
-        if isinstance(abort.__context__, KeyboardInterrupt):
-            raise abort.__context__ from None
-        return False
-
-
 @contextmanager
 def _written() -> Iterator[None]:
     """Have the answer written before the exit code is told, whatever that is."""
@@ -81,3 +70,20 @@ def _written() -> Iterator[None]:
 def _drop_output() -> None:
     """Lead what is left of the answer nowhere: Python would try, and complain, once more at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def check_may_ask(*, as_json: bool) -> None:
+    """Raise a usage error where nobody can be asked whether something is to go: the plan has to be seen first."""
+    if as_json:
+        raise typer.BadParameter("with --json nothing is asked: --yes or --dry-run is needed", param_hint="--yes")
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("without a terminal to ask on, --yes is needed", param_hint="--yes")
+
+
+def agrees(plan: Plan) -> bool:
+    """Ask whether a plan that was shown is to be carried out; on standard error, so that the other has the answer."""
+    from wheelwarm.render import count_text
+
+    files, folders = plan.total.files, len(plan.folders)
+    what = count_text(files, "file") if files else count_text(folders, "empty folder")
+    return typer.confirm(f"Remove {what}?", err=True)

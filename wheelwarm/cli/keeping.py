@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from wheelwarm.cli.answering import agrees, answering
+from wheelwarm.cli.answering import agrees, answering, check_may_ask
 from wheelwarm.cli.kept import SELECTORS, Chooser, KeepReader, cache_and_targets, read_keep
 from wheelwarm.cli.options import Json, takes
 
@@ -75,8 +74,8 @@ def prune(
     Selectors add up: what any of them names goes. What --keep needs stays, whatever else is asked; --keep alone lets
     everything else go. Temporary files that may be a running pip's are left alone.
     """
-    if not (yes or dry_run or sys.stdin.isatty()):
-        raise typer.BadParameter("without a terminal to ask on, --yes is needed", param_hint="--yes")
+    if not (yes or dry_run):
+        check_may_ask(as_json=as_json)
     with answering("prune", as_json=as_json):
         from wheelwarm.prune import Request, survey
         from wheelwarm.prune import remove as operate
@@ -105,7 +104,7 @@ def prune(
         print_unreadable(found.unreadable_folders)
         if not as_json:
             pruning.print_plan(found, every_one=dry_run)
-        agreed = not dry_run and found.is_something and (yes or agrees(found.plan.total.files))
+        agreed = not dry_run and found.is_something and (yes or agrees(found.plan))
         removed = operate(found) if agreed else Removal()
         if as_json:
             print_json("prune", "ok", pruning.data(found, removed, dry_run=dry_run), [])

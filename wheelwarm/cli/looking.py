@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wheelwarm.cli.answering import NO, agrees, answering
+from wheelwarm.cli.answering import NO, agrees, answering, check_may_ask
 from wheelwarm.cli.completing import complete_pattern
 from wheelwarm.cli.options import OUTPUT, CacheDir, Json
 from wheelwarm.cli.whole_cache import Python, cache_of
@@ -164,8 +163,8 @@ def remove(
         from wheelwarm.render.progress import observer
 
         wanted = _pattern(pattern)
-        if not (yes or dry_run or sys.stdin.isatty()):
-            raise typer.BadParameter("without a terminal to ask on, --yes is needed", param_hint="--yes")
+        if not (yes or dry_run):
+            check_may_ask(as_json=as_json)
         with observer() as watcher:
             where, _ = cache_of(python, cache_dir)
             selected = select(where, wanted, observer=watcher)
@@ -173,7 +172,7 @@ def remove(
         cache.print_unreadable(selected.unreadable_folders)
         if not as_json:
             cache.removal_plan(selected)
-        agreed = bool(selected.holdings) and not dry_run and (yes or agrees(selected.plan.total.files))
+        agreed = bool(selected.holdings) and not dry_run and (yes or agrees(selected.plan))
         removed = operate(selected) if agreed else Removal()
         done = bool(selected.holdings) and (agreed or dry_run)
         if as_json:

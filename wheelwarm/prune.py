@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
-    """What is to go from a cache directory, named and planned."""
+    """What is to go from a cache directory, named and planned; nothing is planned for folders that are unreadable."""
 
     cache_dir: Path
     holdings: tuple[Holding, ...]

@@ -7,8 +7,10 @@ import shutil
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -18,6 +20,9 @@ from wheelwarm.cache import inventory
 from wheelwarm.cache.format import entry_path, key
 from wheelwarm.cache.inventory import File, Form, Inventory, Section, classify, take
 from wheelwarm.cache.wheels import directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 KEY = key("https://files.example/demo-1.0-py3-none-any.whl")
 BUILT = directory(Path(), KEY).as_posix()
@@ -196,21 +201,26 @@ def test_unreadable_folders_are_named(tmp_path: Path) -> None:
     assert set(forms(stock)) == {"seen"}
 
 
-def test_too_long_a_way_down_is_named(tmp_path: Path) -> None:
-    """Folders nested beyond what the system can name end the walk there, and only there."""
+@contextmanager
+def unreadable_below(folder: Path) -> Iterator[None]:
+    """Nest folders for a while so deeply that the system cannot name the last ones: nobody can read these by a path."""
     here = os.getcwd()  # noqa: PTH109 -- the test stands where no path leads
-    os.chdir(tmp_path)
+    os.chdir(folder)
     try:
         for _ in range(30):
             Path("d" * 200).mkdir()
             os.chdir("d" * 200)
+        os.chdir(here)
+        yield
     finally:
         os.chdir(here)
+        shutil.rmtree(folder / ("d" * 200))
 
-    stock = take(tmp_path)
 
-    assert len(stock.unreadable) == 1
-    shutil.rmtree(tmp_path / ("d" * 200))
+def test_too_long_a_way_down_is_named(tmp_path: Path) -> None:
+    """Folders nested beyond what the system can name end the walk there, and only there."""
+    with unreadable_below(tmp_path):
+        assert len(take(tmp_path).unreadable) == 1
 
 
 def test_files_that_vanish_are_left_out(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cache.test_inventory import write
+from tests.cache.test_inventory import unreadable_below, write
 from tests.cli.test_looking import MORE, ROW, files, in_terminal, run, stock
 from tests.helpers.stocks import Stock
 from wheelwarm.holdings.retention import Why
@@ -158,6 +158,17 @@ def test_a_name_that_is_no_text_goes_too(stock: Stock) -> None:
 
     assert "udcff" in shown.out
     assert (done.code, done.data["removed"]["entries"], odd.exists()) == (0, 1, False)
+
+
+@pytest.mark.parametrize("command", [["prune", "--older-than", "0s"], ["remove", "demo"]])
+def test_folders_that_cannot_be_read_are_named(stock: Stock, command: list[str]) -> None:
+    """What stands there is in no plan, and who prunes has to know that the rest is not all."""
+    with unreadable_below(stock.root / "http-v2"):
+        answer = run(stock, *command, "--dry-run")
+
+    assert answer.code == 0
+    assert answer.err.startswith("warning: the folder http-v2/ddd")
+    assert " cannot be read\n" in answer.err
 
 
 def test_access_times_prove_use(stock: Stock) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import signal
+import threading
 import time
 import zipfile
 from typing import TYPE_CHECKING
@@ -20,6 +22,7 @@ from wheelwarm.cache.integrity import Damage
 from wheelwarm.errors import CacheError
 from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Artifact, Kind, Layout, Silent
+from wheelwarm.shelf.soundness import examine
 from wheelwarm.verify import VerifyReport, fix, verify
 
 if TYPE_CHECKING:
@@ -385,6 +388,41 @@ def test_many_and_large(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
         stock.store(f"{FILES}/{number}", b"x" * number * 100)
 
     assert (look(stock).checked, look(stock).readable) == (10, 10)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals to a thread are POSIX's")
+def test_an_interruption_does_not_wait_for_the_longest_body(stock: Stock) -> None:
+    """Ctrl-C ends the look in the midst of a body, however many gigabytes that has left."""
+    size = 1 << 32
+    os.truncate(body(stock.store(f"{FILES}/large", b"x")), size)
+    read: list[int] = []
+
+    class Impatient(Silent):
+        def advance(self, name: str, amount: int) -> None:
+            read.append(amount)
+            if len(read) == 1:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        verify(stock.root, quick=False, observer=Impatient())
+
+    assert sum(read) < size
+
+
+def test_a_look_inside_can_be_ended(stock: Stock) -> None:
+    """What hears of the reads of a first look also hears, of 0 bytes, while an archive is unpacked, and may end it."""
+    stock.wheel("demo", "1.0")
+    (holding,) = stock.holdings().values()
+
+    class EnoughError(Exception):
+        pass
+
+    def heard(amount: int) -> None:
+        if not amount:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        examine(stock.root, holding.item, holding.contents, advance=heard)
 
 
 def test_no_cache(tmp_path: Path) -> None:

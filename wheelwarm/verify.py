@@ -122,6 +122,10 @@ def fix(report: VerifyReport) -> Fixed:
     return Fixed(removed=removed, left=left)
 
 
+class _StoppedError(Exception):
+    """The run was interrupted."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Run:
     """One verify under way; `found` is by path."""
@@ -133,6 +137,7 @@ class _Run:
     read: list[Holding] = field(default_factory=list)
     unchanged: int = 0
     busy: int = 0
+    _stopped: bool = False
     _started: float = field(default_factory=time.time)
 
     def subjects(self, holdings: Iterable[Holding]) -> list[Holding]:
@@ -163,6 +168,9 @@ class _Run:
         try:
             for batch in pool.map(self._examine_batch, _batches(pending)):
                 self._take(batch)
+        except BaseException:
+            self._stopped = True
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
             self.observer.end(_PROGRESS)
@@ -213,7 +221,11 @@ class _Run:
         return examine(self.root, item, holding.contents, remembered=remembered, advance=self._advance)
 
     def _advance(self, amount: int) -> None:
-        self.observer.advance(_PROGRESS, amount)
+        """Tell of progress; end a look that nobody waits for any more, since a body may be gigabytes."""
+        if self._stopped:
+            raise _StoppedError
+        if amount:
+            self.observer.advance(_PROGRESS, amount)
 
     def _is_young(self, item: Item) -> bool:
         return self._started - item.mtime < SETTLE_SECONDS

@@ -57,6 +57,18 @@ class _Body:
     headers: Mapping[str, str]
 
 
+class _Watched(Window):
+    """A window of each read of which somebody hears."""
+
+    def __init__(self, body: _Body, heard: Callable[[int], object]) -> None:
+        super().__init__(body.file, body.size)
+        self._heard = heard
+
+    def read(self, offset: int, count: int) -> bytes:
+        self._heard(0)
+        return super().read(offset, count)
+
+
 def examine(
     root: Path,
     item: Item,
@@ -68,8 +80,9 @@ def examine(
     """Look at one item below the cache directory `root`, every byte of it; whatever it holds, nothing is raised.
 
     `contents` tells what it ought to be, `remembered` the sha256 that its body had when the ledger last saw it under
-    these headers; `advance` hears of bytes read. None if it has changed or gone since the walk: another process is at
-    work on it, and nothing can be said.
+    these headers; `advance` hears of bytes read, of 0 where they are read a second time, and what it raises ends the
+    look. None if the item has changed or gone since the walk: another process is at work on it, and nothing can be
+    said.
     """
     if item.form in _HALVES:
         return Finding(damage=_HALVES[item.form]) if is_unchanged(root, item) else None
@@ -128,7 +141,7 @@ def _judge(
         return Finding(damage=Damage.HASH_MISMATCH, sha256=digest)
     if stated:
         return Finding(sha256=digest, authentic=True)
-    return Finding(damage=_damage(body, contents), sha256=digest)
+    return Finding(damage=_damage(body, contents, advance), sha256=digest)
 
 
 def _digest(body: _Body, advance: Callable[[int], object]) -> str:
@@ -150,11 +163,11 @@ def _seeded(headers: Mapping[str, str]) -> str | None:
     return digest if algorithm == "sha256" and digest else None
 
 
-def _damage(body: _Body, contents: Contents) -> Damage | None:
+def _damage(body: _Body, contents: Contents, heard: Callable[[int], object]) -> Damage | None:
     """Look inside by what the body ought to be, else by what its first bytes say."""
     name = (contents.filename or "").lower()
     body.file.seek(body.offset)
-    window = Window(body.file, body.size)
+    window = _Watched(body, heard)
     head = window.read(0, 4)
     is_wheel = contents.kind in (Kind.WHEEL, Kind.BUILT_WHEEL)
     if is_wheel or name.endswith((".whl", ".zip")) or head == b"PK\3\4":

@@ -425,6 +425,23 @@ def test_a_look_inside_can_be_ended(stock: Stock) -> None:
         examine(stock.root, holding.item, holding.contents, advance=heard)
 
 
+def test_a_shortage_of_our_own_is_no_damage(stock: Stock) -> None:
+    """Where no more files can be opened nothing can be said of an entry, and so it is not for --fix to remove."""
+    resource = pytest.importorskip("resource")
+    stock.wheel("demo", "1.0")
+    (holding,) = stock.holdings().values()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    next_one = os.open(os.devnull, os.O_RDONLY)
+    os.close(next_one)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (next_one, limits[1]))
+    try:
+        finding = examine(stock.root, holding.item, holding.contents)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert finding is None
+
+
 def test_no_cache(tmp_path: Path) -> None:
     """A missing cache has no problems; a file in its place is an error."""
     assert verify(tmp_path / "none", quick=False, observer=Silent()).checked == 0

@@ -5,6 +5,7 @@ Authentic is a body whose sha256 somebody else states; readable one that contrad
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 18
 _HALVES = {Form.METADATA_ALONE: Damage.BODY_MISSING, Form.BODY_ALONE: Damage.METADATA_MISSING}
+# What keeps this process from reading anything, and says nothing of the file.
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 _METADATA = ".metadata"
 
@@ -88,7 +91,9 @@ def examine(
         return Finding(damage=_HALVES[item.form]) if is_unchanged(root, item) else None
     try:
         finding = _examine(root, item, contents, remembered, advance)
-    except (OSError, FormatError):
+    except (OSError, FormatError) as exc:
+        if getattr(exc, "errno", None) in _SHORTAGES:
+            return None
         finding = Finding(damage=Damage.UNREADABLE)
     return finding if is_unchanged(root, item) else None
 

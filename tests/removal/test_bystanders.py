@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cache.test_inventory import write
 from tests.helpers.stocks import FILES, PYPI, Stock
 from wheelwarm.holdings.selection import Pattern
 from wheelwarm.model import Silent
@@ -38,12 +39,13 @@ def stock(tmp_path: Path) -> Stock:
 
 
 @contextmanager
-def waiting(pip: PipEnvironment, cache_dir: Path, folder: Path) -> Iterator[None]:
+def waiting(pip: PipEnvironment, cache_dir: Path | None, folder: Path, **variables: str) -> Iterator[None]:
     """Run a real pip that waits for its requirements file, a pipe nobody writes to, for as long as the context."""
     pipe = folder / "requirements.txt"
     os.mkfifo(pipe)
     command = [str(pip.python), "-m", "pip", "download", "-r", str(pipe)]
-    process = subprocess.Popen(command, env=pip.environ(cache_dir=cache_dir), stdout=subprocess.DEVNULL)
+    environ = {**pip.environ(cache_dir=cache_dir), **variables}
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
     try:
         yield
     finally:
@@ -71,6 +73,18 @@ def test_a_running_pip_is_seen(modern_pip: PipEnvironment, stock: Stock, tmp_pat
         assert are_here(stock.root, expected=True)
         assert not Bystanders(tmp_path / "other").are_here()
     assert not are_here(stock.root, expected=False)
+
+
+@linux
+def test_a_pip_that_is_configured_is_seen(modern_pip: PipEnvironment, stock: Stock, tmp_path: Path) -> None:
+    """A real pip that has its cache directory from a configuration file alone is seen for that one."""
+    built = stock.built("demo", "1.0")
+    (tmp_path / "pip.conf").write_text(f"[global]\ncache-dir = {stock.root}\n")
+
+    with waiting(modern_pip, None, tmp_path, PIP_CONFIG_FILE=str(tmp_path / "pip.conf")):
+        assert are_here(stock.root, expected=True)
+        remove(select(stock.root, Pattern("demo"), observer=Silent()))
+        assert built.exists()
 
 
 @linux
@@ -138,6 +152,35 @@ def test_which_cache_a_pip_uses(tmp_path: Path, arguments: str, environ: dict[st
     assert uses(command, environ, tmp_path / "pip")
     assert not uses(command, environ, tmp_path / "home")
     assert not uses(command, environ, tmp_path / "missing")
+
+
+@linux
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("home/.config/pip/pip.conf", "[global]\ncache-dir = {}/pip\n"),
+        ("home/.pip/pip.conf", "[install]\ncache_dir={}/pip\n"),
+        ("xdg/pip/pip.conf", "[global]\ncache-dir = ~/../pip\n"),
+        ("shared/pip/pip.conf", "[global]\nindex-url = https://u:%p@index.example\ncache-dir = {}/pip\n"),
+        ("venv/pip.conf", "[global]\ncache-dir = {}/pip\n"),
+        ("named.conf", "[global]\ncache-dir = {}/pip\n"),
+    ],
+)
+def test_which_cache_a_configured_pip_uses(tmp_path: Path, file: str, text: str) -> None:
+    """Wherever pip looks for its configuration; another cache stays another, and what cannot be read names none."""
+    write(tmp_path / file, text.format(tmp_path).encode())
+    for folder in ("pip", "home", "other"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+    environ = {"HOME": str(tmp_path / "home"), "XDG_CONFIG_DIRS": f"{tmp_path}/none:{tmp_path}/shared"}
+    environ |= {"XDG_CONFIG_HOME": str(tmp_path / "xdg")} if file.startswith("xdg") else {}
+    environ |= {"PIP_CONFIG_FILE": str(tmp_path / "named.conf")}
+    command = [str(tmp_path / "venv" / "bin" / "python"), "-m", "pip", "install"]
+
+    assert uses(command, environ, tmp_path / "pip")
+    assert not uses(command, environ, tmp_path / "other")
+    assert not uses(command, {**environ, "PIP_CONFIG_FILE": os.devnull}, tmp_path / "pip")
+    write(tmp_path / file, b"\xff no configuration")
+    assert not uses(command, environ, tmp_path / "pip")
 
 
 def test_no_processes_to_look_at(stock: Stock, tmp_path: Path) -> None:

@@ -7,8 +7,11 @@ Only Linux tells of running processes, by /proc; elsewhere none is seen.
 
 from __future__ import annotations
 
+import configparser
+import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,13 +72,14 @@ def is_asked_about(root: Path, item: Item, now: float) -> bool:
 
 
 def uses(command: Sequence[str], environ: Mapping[str, str], root: Path) -> bool:
-    """Tell whether a process is a pip, and `root` its cache directory by its arguments, its environment or by default.
+    """Tell whether a process is a pip, and `root` may be its cache directory.
 
-    A cache directory that only a configuration file names is not seen.
+    That is what its arguments, its environment or one of its configuration files name, or the usual place.
     """
     if not any(_PIP.fullmatch(Path(word).name) for word in command[:_WORDS]):
         return False
-    return any(_is_same(Path(place), root) for place in _places(command, environ))
+    home = environ.get("HOME", "")
+    return any(_is_same(Path(re.sub(r"^~(?=/)", home, place)), root) for place in _places(command, environ))
 
 
 def _places(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
@@ -87,6 +91,32 @@ def _places(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]
             yield from command[at + 1 : at + 2]
     usual = environ.get("XDG_CACHE_HOME") or f"{environ.get('HOME', '')}/.cache"
     yield environ.get("PIP_CACHE_DIR") or f"{usual}/pip"
+    for file in _configurations(command, environ):
+        yield from _configured(file)
+
+
+def _configurations(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield where a pip looks for configuration on Linux (`pip config debug`); the null device switches that off."""
+    home, named = environ.get("HOME", ""), environ.get("PIP_CONFIG_FILE", "")
+    if named == os.devnull:
+        return
+    shared = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
+    folders = [*shared, environ.get("XDG_CONFIG_HOME") or f"{home}/.config"]
+    yield from (Path(folder) / "pip" / "pip.conf" for folder in folders)
+    yield from (Path("/etc/pip.conf"), Path(home) / ".pip" / "pip.conf", Path(named or os.devnull))
+    # Of an environment: by the interpreter's place, which a virtual environment's need not be where it is a link.
+    yield from (
+        Path(prefix) / "pip.conf" for prefix in (Path(command[0]).parent.parent, environ.get("VIRTUAL_ENV", ""))
+    )
+
+
+def _configured(file: Path) -> Iterator[str]:
+    """Yield every cache directory that a configuration file names, for whichever of pip's commands."""
+    parser = configparser.RawConfigParser(strict=False)
+    with suppress(OSError, ValueError, configparser.Error):
+        parser.read(file, encoding="utf-8")
+    for section in parser.sections():
+        yield from (value for name, value in parser[section].items() if name.replace("_", "-") == "cache-dir")
 
 
 def _is_same(place: Path, root: Path) -> bool:

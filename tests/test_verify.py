@@ -23,7 +23,7 @@ from wheelwarm.errors import CacheError
 from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Artifact, Kind, Layout, Silent
 from wheelwarm.shelf.soundness import examine
-from wheelwarm.verify import VerifyReport, fix, verify
+from wheelwarm.verify import Fixed, VerifyReport, fix, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -443,11 +443,24 @@ def test_a_shortage_of_our_own_is_no_damage(stock: Stock) -> None:
 
 
 def test_no_cache(tmp_path: Path) -> None:
-    """A missing cache has no problems; a file in its place is an error."""
-    assert verify(tmp_path / "none", quick=False, observer=Silent()).checked == 0
+    """A missing or empty cache has no problems, and nothing to mend; a file in its place is an error."""
+    (tmp_path / "empty").mkdir()
+    for name in ("none", "empty"):
+        report = verify(tmp_path / name, quick=False, observer=Silent())
+        assert (report.checked, fix(report)) == (0, Fixed())
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheError, match="no directory"):
         verify(tmp_path / "file", quick=False, observer=Silent())
+
+
+def test_another_directory_is_not_called_sound(tmp_path: Path) -> None:
+    """Of a directory with none of pip's folders it is said that it is no cache, not that it has no problems."""
+    (tmp_path / "pip" / "http-v2").mkdir(parents=True)
+    with pytest.raises(CacheError, match="holds nothing that pip keeps"):
+        verify(tmp_path, quick=False, observer=Silent())
+    (tmp_path / "pip" / "wheelwarm").mkdir()
+    (tmp_path / "pip" / "http-v2").rmdir()
+    assert verify(tmp_path / "pip", quick=False, observer=Silent()).checked == 0
 
 
 def test_a_home_directory_is_no_cache(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:

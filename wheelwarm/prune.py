@@ -94,12 +94,11 @@ class Request:
 
 
 def select(cache_dir: Path, pattern: Pattern, *, observer: Observer) -> Selected:
-    """Plan the removal of all that a pattern names; CacheError if the directory is none. Nothing is removed yet."""
+    """Plan the removal of all that a pattern names; CacheError if it is no cache of pip's. Nothing is removed yet."""
+    removal.refuse_stranger(cache_dir, home=Path.home())
     with opened(cache_dir) as ledger:
         holdings = look(cache_dir, ledger, observer=observer)
         chosen = choose(holdings.all, pattern)
-        if chosen:
-            removal.check_is_cache(cache_dir, home=Path.home())
         plan = removal.plan((one.item for one in chosen), among=holdings.inventory.items)
         return Selected(
             cache_dir=cache_dir,

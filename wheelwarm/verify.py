@@ -84,8 +84,10 @@ class Fixed:
 def verify(cache_dir: Path, *, quick: bool, observer: Observer) -> VerifyReport:
     """Look at everything in a cache directory; `quick` leaves out what has not changed since the last verify.
 
-    CacheError if it is no directory. Nothing is removed, and only the ledger is written.
+    CacheError if it is no cache of pip's; a missing one has no problems. Nothing is removed, and only the ledger is
+    written.
     """
+    removal.refuse_stranger(cache_dir, home=Path.home())
     with opened(cache_dir) as ledger:
         holdings = look(cache_dir, ledger, observer=observer)
         run = _Run(root=cache_dir, memory=ledger.sound(), observer=observer)
@@ -113,8 +115,9 @@ def verify(cache_dir: Path, *, quick: bool, observer: Observer) -> VerifyReport:
 
 def fix(report: VerifyReport) -> Fixed:
     """Remove the damaged and nothing else; CacheError when a file will not go, or it is no cache of pip's."""
-    if report.plan.items:
-        removal.check_is_cache(report.cache_dir, home=Path.home())
+    if not report.plan.items:
+        return Fixed()
+    removal.check_is_cache(report.cache_dir, home=Path.home())
     removed = removal.carry_out(report.cache_dir, report.plan)
     with opened(report.cache_dir) as ledger:
         ledger.learn_contents((), gone=[item.path for item in report.plan.items])

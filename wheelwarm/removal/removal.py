@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wheelwarm.cache.inventory import TEMPORARY_SUFFIX, Section, allocated
+from wheelwarm.cache.inventory import TEMPORARY_SUFFIX, Form, Section, allocated
 from wheelwarm.cache.wheels import ORIGIN
 from wheelwarm.errors import CacheError
 from wheelwarm.removal.descent import Descent
@@ -113,6 +113,13 @@ def _why_no_cache(root: Path, home: Path) -> str:
     if not any((root / name).is_dir() for name in _PIP_FOLDERS):
         return f"{root} holds nothing that pip keeps in its cache."
     return ""
+
+
+def refuse_stranger(root: Path, *, home: Path) -> None:
+    """Raise CacheError likewise, but for a directory that is missing or empty: that may become a cache."""
+    with suppress(OSError):
+        if any(one.name != Form.OWN for one in root.iterdir()):
+            check_is_cache(root, home=home)
 
 
 def carry_out(root: Path, plan: Plan, *, is_in_use: Callable[[Item], bool] = lambda _: False) -> Removal:

@@ -159,6 +159,7 @@ def test_what_is_unidentified_is_named(stock: Stock) -> None:
 def test_what_could_go_is_counted_once(stock: Stock) -> None:
     """The causes overlap, their total does not; other Pythons are asked about only with a target's tags."""
     stock.store(f"{FILES}/a-1.0-py3-none-any.whl", make_wheel(stock.scratch, "a", "1.0").read_bytes(), headers={})
+    stock.wheel("a", "1.5")
     stock.wheel("a", "2.0", tag="cp27-cp27m-win32")
 
     found = report(stock, Reader(version="3.11", tags=frozenset({"py3-none-any"})))

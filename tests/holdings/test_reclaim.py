@@ -79,6 +79,15 @@ def test_the_superseded() -> None:
     assert found(old, metadata) == [[], []]
 
 
+def test_what_serves_nobody_supersedes_nothing() -> None:
+    """A newer version that the target's Python cannot use, or that is cut short, leaves it the older one."""
+    old = made(version="1.0")
+    newer = made(version="2.0", tags=("cp27-cp27m-win32",)), made(version="3.0", requires_python=">=3.12")
+    assert found(old, *newer, reader=OURS)[0] == []
+    assert found(old, *newer)[0] == [Cause.SUPERSEDED]
+    assert found(old, made(version="2.0", problem=Problem.TRUNCATED))[0] == []
+
+
 def test_a_pre_release_supersedes_no_final_version() -> None:
     """A final one is what pip takes by default; among pre-releases the newest counts."""
     final, pre = made(version="1.0"), made(version="2.0rc1")

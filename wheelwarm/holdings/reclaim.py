@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from wheelwarm.holdings.naming import Holding
+    from wheelwarm.model import Contents
 
 GRACE_SECONDS = 24 * 3600
 """How old a temporary file has to be before it counts as left behind: a pip may still be at work on a younger one."""
@@ -50,7 +51,7 @@ class Cause(StrEnum):
     YANKED = "yanked"
     """Withdrawn from the index (PEP 592): pip takes it only for an exact pin."""
     SUPERSEDED = "superseded"
-    """There is a newer version of the project in the cache."""
+    """There is a newer version of the project in the cache, whole and for the target's Python."""
     OTHER_PYTHONS = "other_pythons"
     """The target cannot use it, by its tags or its Requires-Python."""
 
@@ -67,7 +68,7 @@ class Reader:
 def causes(holdings: Iterable[Holding], *, reader: Reader, now: float) -> Iterator[tuple[Holding, list[Cause]]]:
     """Yield each holding that could go, with every cause; `now` is in seconds since the epoch, UTC."""
     holdings = list(holdings)
-    newest = _newest_versions(holdings)
+    newest = _newest_versions(holdings, reader)
     for holding in holdings:
         found = [*_condition(holding, reader, now), *_use(holding, reader, newest)]
         if found:
@@ -95,20 +96,29 @@ def _use(holding: Holding, reader: Reader, newest: dict[str, Version]) -> Iterat
     version = version_of(contents.version)
     if contents.name and version is not None and version < newest.get(contents.name, version):
         yield Cause.SUPERSEDED
-    if not reader.tags:
-        return
-    unfit = contents.kind in (Kind.WHEEL, Kind.BUILT_WHEEL) and contents.tags and reader.tags.isdisjoint(contents.tags)
-    if unfit or not _python_fits(contents.requires_python, reader.version):
+    if not _fits(contents, reader):
         yield Cause.OTHER_PYTHONS
 
 
-def _newest_versions(holdings: Iterable[Holding]) -> dict[str, Version]:
-    """Return each project's newest version of which an artifact is here; a final one rather than a pre-release."""
+def _fits(contents: Contents, reader: Reader) -> bool:
+    """Tell whether the target's Python can use something, by its tags and its Requires-Python."""
+    if not reader.tags:
+        return True
+    is_wheel = contents.kind in (Kind.WHEEL, Kind.BUILT_WHEEL)
+    if is_wheel and contents.tags and reader.tags.isdisjoint(contents.tags):
+        return False
+    return _python_fits(contents.requires_python, reader.version)
+
+
+def _newest_versions(holdings: Iterable[Holding], reader: Reader) -> dict[str, Version]:
+    """Return each project's newest version of which the target has an artifact here; a final one before the others."""
     versions: dict[str, list[Version]] = defaultdict(list)
-    for holding in holdings:
-        version = version_of(holding.contents.version)
-        if holding.contents.kind in _VERSIONED and holding.contents.name and version is not None:
-            versions[holding.contents.name].append(version)
+    for contents in (holding.contents for holding in holdings):
+        version = version_of(contents.version)
+        if contents.kind not in _VERSIONED or not contents.name or version is None:
+            continue
+        if contents.problem is None and _fits(contents, reader):
+            versions[contents.name].append(version)
     return {name: max(found, key=lambda one: (not one.is_prerelease, one)) for name, found in versions.items()}
 
 

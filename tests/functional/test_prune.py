@@ -106,6 +106,28 @@ def test_pins_speak_for_themselves(pip_of: PipOf, index: Index, tmp_path: Path, 
     assert program.run("prune", "--keep", sdist, "--yes").code == 3
 
 
+def test_a_lock_does_not_say_what_a_build_asks_for(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """An sdist of a lock needs no more than its built wheel; without that only a prefetch of the lock knows what."""
+    publish(index, tmp_path / "files")
+    program, lock = Program(modern_pip, index, cache_dir), str(tmp_path / "pylock.toml")
+    program.run("prefetch", "tool", "--lock", lock)
+    assert program.run("prune", "--keep", lock, "--dry-run").code == 0
+    shutil.rmtree(cache_dir / "wheels")
+
+    refused = program.run("prune", "--keep", lock, "--yes")
+
+    assert refused.code == 3
+    assert "What building tool 0.5 asks for is not known." in refused.err
+    assert f"`wheelwarm prefetch -r {lock}`" in refused.err
+    assert "helper-3.0-py3-none-any.whl" in names(program)
+    program.run("prefetch", "-r", lock)
+    shutil.rmtree(cache_dir / "wheels")
+    assert program.run("prune", "--keep", lock, "--yes").code == 0
+    assert "helper-3.0-py3-none-any.whl" in names(program)
+
+
 @pytest.mark.parametrize("together", [True, False], ids=["together", "apart"])
 def test_files_are_kept_as_they_were_prefetched(
     modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path, *, together: bool

@@ -5,6 +5,7 @@ The only place that catches WheelwarmError.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ NO = 1
 USAGE = 2
 FAILED = 3
 INTERRUPTED = 130
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def answering(command: str, *, as_json: bool, offline_ok: bool = False) -> Itera
         _drop_output()
         raise typer.Exit(0) from None
     except OSError as error:
-        if error.filename is not None:
+        if error.filename is not None or error.errno not in _FULL:
             raise
         # The answer has no place, as on a full disk.
         _drop_output()

@@ -1,7 +1,8 @@
-"""Files on this machine that URLs name."""
+"""Files on this machine, as URLs and people name them."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,3 +13,8 @@ def path_of(url: str) -> Path:
     from urllib.request import url2pathname
 
     return Path(url2pathname(urlsplit(url).path))
+
+
+def expanded(text: str) -> Path:
+    """Return the path that a text names, `~` and `~user` as in a shell; of a user that nobody knows it is a folder."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for such a user

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - typer reads the annotations below when it runs
 
+from wheelwarm.local_files import expanded
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -21,7 +23,7 @@ def complete_pattern(ctx: typer.Context, incomplete: str) -> list[str]:
     from wheelwarm.ledger.names import names, versions
 
     asked = ctx.params.get("cache_dir")
-    places = [Path(asked).expanduser()] if asked else list(likely_caches(os.environ))
+    places = [expanded(asked)] if asked else list(likely_caches(os.environ))
     project, separator, _ = incomplete.partition("==")
     if separator:
         found = [f"{project}=={version}" for place in places for version in versions(place, project)]
@@ -33,7 +35,7 @@ def complete_pattern(ctx: typer.Context, incomplete: str) -> list[str]:
 def likely_caches(environ: Mapping[str, str]) -> Iterator[Path]:
     """Yield where pip most likely keeps its cache: PIP_CACHE_DIR, or its default on this system."""
     if given := environ.get("PIP_CACHE_DIR"):
-        yield Path(given).expanduser()
+        yield expanded(given)
         return
     home = Path.home()
     if sys.platform == "win32":

@@ -14,6 +14,7 @@ from wheelwarm.cli.options import OUTPUT, Json, Reader, read_requirements, takes
 from wheelwarm.cli.reaching import Environ, environment
 from wheelwarm.cli.targets import Prober, probe_targets
 from wheelwarm.cli.warming import Show, print_answer
+from wheelwarm.local_files import expanded
 
 Folder: TypeAlias = Callable[[], Path]
 
@@ -22,7 +23,7 @@ def named_folder(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to fill; what else is in it stays.")],
 ) -> Path:
     """Return the folder; a function of its own, so that its name comes before the requirements."""
-    return directory.expanduser().absolute()
+    return expanded(str(directory)).absolute()
 
 
 @takes(named_folder, read_requirements, environment, probe_targets)

@@ -30,6 +30,7 @@ from wheelwarm.cli.options import (
     read_requirements,
 )
 from wheelwarm.cli.targets import Abis, AllPlatforms, Implementation, Platforms, PythonVersion, probe_targets
+from wheelwarm.local_files import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,7 +126,7 @@ def cache_and_targets(
     Then the targets of the configuration count. Else a given cache needs no process.
     """
     if not (by_target or python) and cache_dir is not None:
-        return Path(cache_dir).expanduser().absolute(), ()
+        return expanded(cache_dir).absolute(), ()
     environ = dict(os.environ)
     if by_target:
         machine = (platforms, python_version, implementation, abis, all_platforms)

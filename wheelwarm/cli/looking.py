@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,9 +11,12 @@ from wheelwarm.cli.answering import NO, agrees, answering, check_may_ask
 from wheelwarm.cli.completing import complete_pattern
 from wheelwarm.cli.options import OUTPUT, CacheDir, Json
 from wheelwarm.cli.whole_cache import Python, cache_of
+from wheelwarm.local_files import expanded
 from wheelwarm.model import Kind
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wheelwarm.holdings.selection import Pattern
     from wheelwarm.stats import StatsReport
 
@@ -82,7 +84,7 @@ def stats(
         print_warnings(report.warnings)
         print_unreadable(report.unreadable_folders)
         if html is not None:
-            _write_html(report, Path(html).expanduser())
+            _write_html(report, expanded(html))
         if as_json:
             print_json("stats", "ok", page.stats_data(report), [])
         elif html is None:

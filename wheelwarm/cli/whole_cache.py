@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wheelwarm.cli.options import TARGET
+from wheelwarm.local_files import expanded
 
 if TYPE_CHECKING:
     from wheelwarm.holdings.reclaim import Reader
@@ -30,7 +31,7 @@ def cache_of(python: str | None, cache_dir: str | None) -> tuple[Path, Reader]:
     from wheelwarm.holdings.reclaim import Reader
 
     if cache_dir is not None and python is None:
-        return Path(cache_dir).expanduser().absolute(), Reader()
+        return expanded(cache_dir).absolute(), Reader()
     from wheelwarm.targets.probing import probe
 
     target = probe(python, environ=dict(os.environ), cwd=Path.cwd(), cache_dir=cache_dir)

@@ -10,9 +10,10 @@ import sys
 from dataclasses import dataclass, field
 from functools import cache
 from os.path import commonpath
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from wheelwarm.local_files import expanded
 
 if TYPE_CHECKING:
     import netrc
@@ -141,7 +142,7 @@ def user_and_password(netloc: str) -> tuple[str, str] | None:
 def netrc_credentials(host: str) -> tuple[str, str] | None:
     """Return what $NETRC, ~/.netrc or ~/_netrc say of a host; a file that cannot be read says nothing, as for pip."""
     for path in (os.environ.get("NETRC"), "~/.netrc", "~/_netrc"):
-        if path and (found := netrc_file(str(Path(path).expanduser()))):
+        if path and (found := netrc_file(str(expanded(path)))):
             break
     else:
         return None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wheelwarm import __version__
 from wheelwarm.errors import CacheDisabledError, CacheOwnerError, TargetError
+from wheelwarm.local_files import expanded
 from wheelwarm.redaction import redact
 from wheelwarm.targets.pip_traits import traits
 from wheelwarm.targets.probe_memory import ProbeMemory, surroundings
@@ -43,7 +44,7 @@ def find(wanted: str | None, *, environ: Mapping[str, str], cwd: Path) -> Iterat
     if wanted is None:
         yield from default_pythons(environ, cwd)
     elif os.sep in wanted or (os.altsep and os.altsep in wanted) or (cwd / wanted).exists():
-        yield interpreter_of(cwd / Path(wanted).expanduser())
+        yield interpreter_of(cwd / expanded(wanted))
     elif wanted.replace(".", "").isdigit():
         yield from pythons_of_version(wanted, environ)
     elif found := shutil.which(wanted, path=environ.get("PATH")):

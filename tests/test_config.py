@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,11 @@ WHOLE = """
 jobs = 3
 seed = "never"
 cache-dir = "cache"
+only-binary = ":all:"
+no-binary = ["one", "two"]
 
 [inputs]
-requirements = ["flask", "./here"]
+requirements = ["flask", "./here", ".[dev]", "../beside"]
 files = ["requirements/dev.txt", "https://example.org/r.txt", "/absolute.txt"]
 constraints = "limits.txt"
 build-constraints = "builds.txt"
@@ -66,7 +69,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert load(tmp_path) == Config(
         path=tmp_path / "wheelwarm.toml",
         inputs=Inputs(
-            requirements=("flask", str(tmp_path / "here")),
+            requirements=("flask", f"{tmp_path}/here", f"{tmp_path}/.[dev]", f"{tmp_path}/../beside"),
             files=(str(tmp_path / "requirements/dev.txt"), "https://example.org/r.txt", "/absolute.txt"),
             constraints=(str(tmp_path / "limits.txt"),),
             build_constraints=(str(tmp_path / "builds.txt"),),
@@ -87,7 +90,12 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             ),
             TargetChoice(elsewhere=Elsewhere(everywhere=True)),
         ),
-        options={"jobs": 3, "cache-dir": str(tmp_path / "cache")},
+        options={
+            "jobs": 3,
+            "cache-dir": str(tmp_path / "cache"),
+            "only-binary": [":all:"],
+            "no-binary": ["one", "two"],
+        },
         prune={"older-than": "90d", "keep": [str(tmp_path / "requirements.txt")], "stale": True, "legacy": False},
         seed="never",
         seed_hosts={"packages.example.org": "verified"},
@@ -137,6 +145,20 @@ def test_a_file_of_others_is_none_of_ours(tmp_path: Path) -> None:
         ("[prune]\nstale = 'yes'", "'prune.stale' is not true or false", ""),
         ("[seed-hosts]\n'a.example' = 'maybe'", "'seed-hosts.a.example' is not", ""),
         ("jobs =", "is no valid TOML", ""),
+        ("files = ['r.txt']", "unknown key 'files'", "It is a key of [inputs]."),
+        ("[inputs]\njobs = 1", "unknown key 'inputs.jobs'", "It stands above all tables."),
+        ("[prune]\nolder-than = '90'", "'prune.older-than': '90' is no length of time: it has no unit", "Write 30d"),
+        ("[prune]\nmax-size = 'huge'", "'prune.max-size': 'huge' is no size", "Write 500MB"),
+        (
+            "[seed-hosts]\n'https://u:secret@h/s' = 'never'",
+            "'https://****@h/s' in 'seed-hosts' is no host",
+            "name alone",
+        ),
+        ("[seed-hosts]\n'h:8080' = 'never'", "'h:8080' in 'seed-hosts' is no host", "without scheme, port and path"),
+        ("[seed-hosts]\n'*.h' = 'never'", "'*.h' in 'seed-hosts' is no host", ""),
+        ('cache-dir = "a\\u0000b"', "'cache-dir' has a NUL character in it", "Take it out."),
+        ('[inputs]\nfiles = ["a\\u0000b"]', "'inputs.files' has a NUL character in it", ""),
+        ('[[targets]]\npython = "a\\u0000b"', "'targets[1].python' has a NUL character in it", ""),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, message: str, hint: str) -> None:
@@ -149,6 +171,23 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, message: str
     assert str(tmp_path / "wheelwarm.toml") in caught.value.message
     assert message in caught.value.message
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("host", ["files.example.org", "localhost", "10.0.0.1", "::1", "2001:db8::1", "bücher.example"])
+def test_hosts_are_names_and_addresses(tmp_path: Path, host: str) -> None:
+    """A policy is for a host as URLs name it, IPv6 among them, in any case."""
+    written(tmp_path, f'[seed-hosts]\n"{host.upper()}" = "never"\n')
+
+    assert load(tmp_path).seed_hosts == {host: "never"}
+
+
+def test_the_home_of_nobody_is_a_folder(tmp_path: Path) -> None:
+    """`~user` of a user that the machine does not know is taken as it is written, as by pip and the shell."""
+    written(tmp_path, '[inputs]\nfiles = ["~/r.txt", "~nosuchuser/r.txt"]\n')
+
+    home, nobody = load(tmp_path).inputs.files
+    assert home == os.path.expanduser("~/r.txt")  # noqa: PTH111
+    assert nobody == f"{tmp_path}/~nosuchuser/r.txt"
 
 
 @pytest.mark.parametrize("text", ["[tool]\nwheelwarm = 1\n", "[[tool.wheelwarm]]\n"])

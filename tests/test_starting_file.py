@@ -37,7 +37,7 @@ def test_all_that_it_shows_can_be_switched_on(tmp_path: Path, prefix: str) -> No
 
     assert plain.inputs.files == (str(tmp_path / "requirements.txt"),)
     assert (plain.options, plain.targets, plain.prune, plain.seed) == ({}, (), {}, None)
-    assert (whole.options, whole.seed) == ({"jobs": 16, "resolver": "pip"}, "verified")
+    assert (whole.options, whole.seed) == ({"jobs": 16, "resolver": "pip", "only-binary": [":all:"]}, "verified")
     assert len(whole.targets) == 2
     assert set(whole.prune) == {"older-than", "max-size"}
     assert whole.seed_hosts == {"packages.example.org": "never"}
@@ -91,6 +91,8 @@ def test_a_project_keeps_every_byte(tmp_path: Path, before: str) -> None:
         (b"[broken", "cannot be read"),
         (b"\xff", "cannot be read"),
         (b"tool = { ruff = {} }\n", "No table can be added"),
+        (b"tool = 1\n", "No table can be added"),
+        (b"a = " + b"[" * 5000, "cannot be read: it is nested too deeply"),
         (b"[tool.wheelwarm]\njobs = 1\n", "already"),
     ],
 )

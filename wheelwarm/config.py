@@ -7,15 +7,19 @@ are errors, since a misspelt policy would else be silently none. Relative paths 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from wheelwarm.amounts import bytes_of, seconds_of
 from wheelwarm.errors import InputError
+from wheelwarm.local_files import expanded
+from wheelwarm.redaction import redact
 from wheelwarm.targets.elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -24,6 +28,28 @@ PROJECT_FILE = "pyproject.toml"
 SEEDS = ("verified", "never")
 RESOLVERS = ("pip", "uv")
 MOST_JOBS = 64
+
+_PRUNE_FLAGS = ("stale", "legacy", "other-pythons", "index-pages", "orphans", "no-atime")
+# The keys of each table, the file's own first.
+KEYS = {
+    "": (
+        "jobs",
+        "seed",
+        "resolver",
+        "cache-dir",
+        "only-binary",
+        "no-binary",
+        "inputs",
+        "targets",
+        "seed-hosts",
+        "prune",
+    ),
+    "inputs": ("requirements", "files", "constraints", "build-constraints", "groups", "editables", "scripts"),
+    "targets": ("python", "platform", "python-version", "implementation", "abi", "all-platforms"),
+    "prune": ("older-than", "max-size", "keep", *_PRUNE_FLAGS),
+}
+# A name, or an address; of IPv6 as it stands between the brackets of a URL.
+_HOST = r"(?i)[\w.-]+|[\da-f.]*:[\da-f.:]*:[\da-f.]*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +136,14 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
 
 
 def _config(table: _Table) -> Config:
-    table.expect("jobs", "seed", "resolver", "cache-dir", "inputs", "targets", "seed-hosts", "prune")
+    table.expect("")
     found = {
         "jobs": table.number("jobs", 1, MOST_JOBS),
         "resolver": table.choice("resolver", RESOLVERS),
         "cache-dir": table.path("cache-dir"),
+        "only-binary": list(table.texts("only-binary")) or None,
+        "no-binary": list(table.texts("no-binary")) or None,
     }
-    hosts = table.table("seed-hosts")
     return Config(
         path=table.file,
         inputs=_inputs(table.table("inputs")),
@@ -124,14 +151,26 @@ def _config(table: _Table) -> Config:
         options={name: value for name, value in found.items() if value is not None},
         prune=_prune(table.table("prune")),
         seed=table.choice("seed", SEEDS),
-        seed_hosts={host.lower(): hosts.choice(host, SEEDS) or "" for host in hosts.values},
+        seed_hosts=_seed_hosts(table.table("seed-hosts")),
     )
 
 
+def _seed_hosts(table: _Table) -> dict[str, str]:
+    """Read policies by host; what can be no host would never count, and nobody would notice."""
+    for host in table.values:
+        if not re.fullmatch(_HOST, host):
+            raise InputError(
+                f"{table.file}: '{redact(host)}' in 'seed-hosts' is no host.",
+                hint="Write its name alone, without scheme, port and path.",
+            )
+    return {host.lower(): table.choice(host, SEEDS) or "" for host in table.values}
+
+
 def _inputs(table: _Table) -> Inputs:
-    table.expect("requirements", "files", "constraints", "build-constraints", "groups", "editables", "scripts")
+    table.expect("inputs")
     return Inputs(
-        requirements=tuple(table.local(one) if one.startswith("./") else one for one in table.texts("requirements")),
+        # A path begins with a dot: so does no project's name.
+        requirements=tuple(table.local(one) if one.startswith(".") else one for one in table.texts("requirements")),
         files=table.paths("files"),
         constraints=table.paths("constraints"),
         build_constraints=table.paths("build-constraints"),
@@ -148,7 +187,7 @@ def _group(table: _Table, text: str) -> str:
 
 
 def _target(table: _Table) -> TargetChoice:
-    table.expect("python", "platform", "python-version", "implementation", "abi", "all-platforms")
+    table.expect("targets")
     python = table.text("python")
     if python and (os.sep in python or (table.file.parent / python).exists()):
         python = table.local(python)
@@ -163,13 +202,11 @@ def _target(table: _Table) -> TargetChoice:
 
 
 def _prune(table: _Table) -> dict[str, Any]:
-    texts, flags = (
-        ("older-than", "max-size"),
-        ("stale", "legacy", "other-pythons", "index-pages", "orphans", "no-atime"),
-    )
-    table.expect(*texts, "keep", *flags)
-    found: dict[str, Any] = {name: table.text(name) for name in texts}
-    found |= {name: table.flag(name) for name in flags} | {"keep": list(table.paths("keep")) or None}
+    table.expect("prune")
+    found: dict[str, Any] = {name: table.flag(name) for name in _PRUNE_FLAGS}
+    found["older-than"] = table.amount("older-than", seconds_of)
+    found["max-size"] = table.amount("max-size", bytes_of)
+    found["keep"] = list(table.paths("keep")) or None
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -181,16 +218,11 @@ class _Table:
     place: str
     values: Mapping[str, Any]
 
-    def expect(self, *known: str) -> None:
-        """Refuse every other key, with the nearest name that is known."""
-        import difflib
-
+    def expect(self, name: str) -> None:
+        """Refuse every key that a table of this name has not, with the nearest one that is known."""
         for key in self.values:
-            if key in known:
-                continue
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f"Did you mean '{near[0]}'?" if near else f"Known are {', '.join(known)}."
-            raise InputError(f"{self.file}: unknown key '{self._name(key)}'.", hint=hint)
+            if key not in KEYS[name]:
+                raise InputError(f"{self.file}: unknown key '{self._name(key)}'.", hint=_meant(key, KEYS[name]))
 
     def text(self, key: str) -> str | None:
         found: str | None = self._typed(key, "a string", lambda value: isinstance(value, str))
@@ -199,6 +231,17 @@ class _Table:
     def flag(self, key: str) -> bool | None:
         found: bool | None = self._typed(key, "true or false", lambda value: isinstance(value, bool))
         return found
+
+    def amount(self, key: str, read: Callable[[str], float]) -> str | None:
+        """Read what people write of times and sizes, as it is written."""
+        text = self.text(key)
+        if text is None:
+            return None
+        try:
+            read(text)
+        except InputError as exc:
+            raise InputError(f"{self.file}: '{self._name(key)}': {exc.message}", hint=exc.hint) from exc
+        return text
 
     def number(self, key: str, least: int, most: int) -> int | None:
         def fits(value: object) -> bool:
@@ -230,7 +273,7 @@ class _Table:
 
     def local(self, text: str) -> str:
         """Return a path as it counts from the file's folder; a URL is none."""
-        return text if "://" in text else str(self.file.parent / Path(text).expanduser())
+        return text if "://" in text else str(self.file.parent / expanded(text))
 
     def table(self, key: str) -> _Table:
         found: Any = self._typed(key, "a table", lambda value: isinstance(value, dict))
@@ -247,7 +290,19 @@ class _Table:
         value = self.values.get(key)
         if value is not None and not fits(value):
             raise InputError(f"{self.file}: '{self._name(key)}' is not {wanted}.", hint=f"Write {wanted}.")
+        if any("\0" in one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)):
+            raise InputError(f"{self.file}: '{self._name(key)}' has a NUL character in it.", hint="Take it out.")
         return value
 
     def _name(self, key: str) -> str:
         return f"{self.place}.{key}" if self.place else key
+
+
+def _meant(key: str, known: tuple[str, ...]) -> str:
+    """Say which key was meant: one that stands in another table, else the nearest of those that may stand here."""
+    if places := [name for name, keys in KEYS.items() if key in keys]:
+        return f"It is a key of [{places[0]}]." if places[0] else "It stands above all tables."
+    import difflib
+
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"Did you mean '{near[0]}'?" if near else f"Known are {', '.join(known)}."

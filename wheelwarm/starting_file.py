@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
@@ -31,6 +31,8 @@ _OPTIONS = """
 # seed = "verified"
 # Who decides: "pip"; or "uv", which is faster and may choose otherwise.
 # resolver = "pip"
+# Wheels only, which runs no code; a machine that is elsewhere (below) wants that to be said.
+# only-binary = ":all:"
 """
 _INPUTS = """
 # What prefetch and check look at.
@@ -40,7 +42,7 @@ _REST = """
 # [[{prefix}targets]]
 # python = "3.12"
 
-# A machine that is elsewhere; needs wheels for all: --only-binary :all:
+# A machine that is elsewhere, with only-binary as above.
 # [[{prefix}targets]]
 # platform = ["manylinux2014_aarch64"]
 # python-version = "3.12"
@@ -99,12 +101,9 @@ def starting_text(folder: Path, *, prefix: str) -> str:
 
 def appended(path: Path, text: str) -> bytes:
     """Return a file's bytes with a text behind them, in its own kind of line ends; InputError where that cannot be."""
-    try:
-        before = path.read_bytes()
-        known = tomllib.loads(before.decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise InputError(f"{path} cannot be read: {exc}.", hint="Mend it first; nothing was changed.") from exc
-    if "wheelwarm" in known.get("tool", {}):
+    before, known = _read(path)
+    tools = known.get("tool")
+    if isinstance(tools, dict) and "wheelwarm" in tools:
         raise InputError(f"{path} has a table [tool.wheelwarm] already.", hint="Edit it, or remove it first.")
     end = b"\r\n" if b"\r\n" in before else b"\n"
     gap = b"" if not before else end if before.endswith(b"\n") else end * 2
@@ -116,3 +115,12 @@ def appended(path: Path, text: str) -> bytes:
             f"No table can be added to {path}: {exc}.", hint=f"Write [tool.wheelwarm] by hand, or a {FILE_NAME}."
         ) from exc
     return after
+
+
+def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
+    try:
+        content = path.read_bytes()
+        return content, tomllib.loads(content.decode("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
+        reason = "it is nested too deeply" if isinstance(exc, RecursionError) else getattr(exc, "strerror", None) or exc
+        raise InputError(f"{path} cannot be read: {reason}.", hint="Mend it first; nothing was changed.") from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,6 @@ from tests.helpers.program import Program
 from wheelwarm.cli import app
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.helpers.index import Index
     from tests.helpers.pips import PipEnvironment
 
@@ -93,6 +92,23 @@ def test_configured_inputs_and_targets(
     assert data["config"] == str(here / "wheelwarm.toml")
     assert data["target"]["pip"] == modern_pip.version
     assert set(typed.outcomes()) == {"app-1.0-py3-none-any.whl", "lib-2.0-py3-none-any.whl"}
+
+
+def test_the_documented_example_works_as_it_stands(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path, here: Path
+) -> None:
+    """The configuration that docs/configuration.md shows warms both its targets without another word."""
+    publish(index, tmp_path / "files")
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    (here / "pyproject.toml").write_text(example.replace('"3.11"', f'"{modern_pip.python.as_posix()}"'))
+    (here / "requirements.txt").write_text("app\n")
+    environ = modern_pip.environ(cache_dir=cache_dir, index=index) | {"VIRTUAL_ENV": str(modern_pip.python.parents[1])}
+
+    done = CliRunner().invoke(app, ["prefetch", "--json"], env=environ)
+
+    assert done.exit_code == 0, done.stderr
+    assert [part["after"]["hits"] for part in json.loads(done.stdout)["data"]["targets"]] == [2, 2]
 
 
 def test_a_host_can_be_kept_from_being_seeded(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+import time
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -334,6 +335,23 @@ def test_a_pin_without_a_cached_page_has_no_url(
     assert resolution is not None
     assert [(one.name, one.version, one.url) for one in resolution.artifacts] == [("demo", "1.0", "")]
     assert not index.requests
+
+
+def test_ten_times_the_pins_take_ten_times_as_long(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """What a pin stands for is found without a look at all the others: measured in CPU seconds."""
+
+    def seconds(number: int) -> float:
+        lines = "".join(f"demo-{at}==1.0\n" for at in range(number))
+        requirements = requirement_set(tmp_path=tmp_path, lines=lines)
+        before = time.process_time()
+        resolved(modern_pip, requirements, index, cache_dir)
+        return time.process_time() - before
+
+    few, many = seconds(500), seconds(5000)
+
+    assert many < 25 * max(few, 0.05)
 
 
 def test_an_earlier_run_tells_the_file(

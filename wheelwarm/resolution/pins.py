@@ -164,21 +164,22 @@ class KnownArtifacts:
     """What earlier resolutions for the target chose from the same index pages."""
 
     def __init__(self, shelf: Shelf, asked: Iterable[str]) -> None:
-        self._pages = {normalise(url) for url in asked}
-        self._resolutions = shelf.ledger.recall_all(shelf.target.identity)
+        pages = {normalise(url) for url in asked}
+        self._by_name: dict[str, list[Artifact]] = {}
+        for resolution in shelf.ledger.recall_all(shelf.target.identity):
+            projects = {urls.page_project(url) for url in pages.intersection(resolution.asked)}
+            for artifact in resolution.artifacts:
+                if not artifact.direct and (name := canonicalize_name(artifact.name)) in projects:
+                    self._by_name.setdefault(name, []).append(artifact)
 
     def of(self, line: RequirementLine, options: IndexOptions) -> Artifact | None:
         """Return the file that pip once chose for this very pin, unless it would not now."""
         allowed = allowed_hashes(line)
         name, version = line.pin or ("", "")
-        for resolution in self._resolutions:
-            if not any(urls.page_project(url) == name for url in self._pages.intersection(resolution.asked)):
-                continue
-            for artifact in resolution.artifacts:
-                if canonicalize_name(artifact.name) != name or artifact.version != version or artifact.direct:
-                    continue
-                if allows_format(options, artifact) and not (allowed and allowed.isdisjoint(artifact.hashes.items())):
-                    return artifact
+        for artifact in self._by_name.get(name, ()):
+            allows_hashes = not allowed or not allowed.isdisjoint(artifact.hashes.items())
+            if artifact.version == version and allows_hashes and allows_format(options, artifact):
+                return artifact
         return None
 
 

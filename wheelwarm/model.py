@@ -175,8 +175,8 @@ class Artifact:
     """A file that pip would ask for: a wheel, an sdist, a `.metadata` file, or a wheel built here from an sdist.
 
     `url` is without credentials and fragment, as pip asks for it; `size` is in bytes where the index tells it.
-    `hashes` (algorithm to hex digest) are what pip checks the body against.
-    `link_hash` is the one that pip's wheel cache puts into its key, None when the link had none.
+    `hashes` (algorithm to hex digest) are what pip checks the body against, in lower case however they were written.
+    `link_hash` is the one that pip's wheel cache puts into its key, as it was written, None when the link had none.
     """
 
     name: str
@@ -190,6 +190,12 @@ class Artifact:
     subdirectory: str | None = None
     direct: bool = False
     """Whether a URL in a requirement, not an index page, led to it."""
+
+    def __post_init__(self) -> None:
+        """Write hashes as they are computed; pip, too, takes them in any case."""
+        if self.hashes:
+            hashes = {name.lower(): digest.lower() for name, digest in self.hashes.items()}
+            object.__setattr__(self, "hashes", hashes)
 
     @property
     def identity(self) -> tuple[Kind, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,3 +116,26 @@ def test_a_body_that_the_lock_does_not_state_is_not_stored(
     assert answer.code == 1
     assert sorted(answer.actions().values()) == ["downloaded", "failed"]
     assert answer.envelope["errors"]
+
+
+@pytest.mark.parametrize("kind", ["a URL", "a lock"])
+def test_hashes_in_capitals_are_the_same(pip_of: PipOf, tmp_path: Path, cache_dir: Path, kind: str) -> None:
+    """Pip takes a hash in any case, and what was checked against it is a hit: by the parallel lane, and built."""
+    pip = pip_of("26.3")
+    with serve_index(profile=NONE) as index:
+        files = publish(index, tmp_path / "files")
+        digests = {url: hashlib.sha256(file.read_bytes()).hexdigest() for url, file in files.items()}
+        path = tmp_path / ("pylock.toml" if kind == "a lock" else "requirements.txt")
+        lines = [f"{file.name.split('-')[0]} @ {url}#sha256={digests[url].upper()}" for url, file in files.items()]
+        text = lock_text(files) if kind == "a lock" else "\n".join(lines)
+        for digest in digests.values():
+            text = text.replace(digest, digest.upper())
+        path.write_text(text, encoding="utf-8")
+
+        answer = Program(pip, index, cache_dir).run("prefetch", "-r", str(path), "--json")
+
+        assert answer.code == 0, answer.err
+        assert {outcome for outcome, _ in answer.outcomes("after").values()} == {"hit"}
+        file_requests(index)
+        run_pip(pip, "install", str(path), index, cache_dir, tmp_path / "to")
+        assert file_requests(index) == []

@@ -79,7 +79,7 @@ class RequirementSet:
         """Every (algorithm, digest) that a requirement states by `--hash`, or a lock."""
         stated = (text.partition(":") for line in self.lines for text in line.hashes)
         locked = (pair for lock in self.locks for pair in _hashes_in(lock))
-        return frozenset(((name, digest) for name, _, digest in stated)) | frozenset(locked)
+        return frozenset((name, digest.lower()) for name, _, digest in stated) | frozenset(locked)
 
     def pip_arguments(self, spooled: Mapping[str, Path] | None = None) -> list[str]:
         """Return what `pip install` is to be given: everything as it was asked for, so that pip reads the files itself.

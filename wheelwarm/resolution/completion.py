@@ -84,7 +84,8 @@ class Completer:
 
     def _vouched(self, artifact: Artifact) -> Artifact:
         """Keep only the hashes that the requirements state: in the URL's fragment, or by `--hash`."""
-        stated = {*self.requirement_hashes, *([artifact.link_hash] if artifact.direct else [])}
+        in_link = artifact.link_hash if artifact.direct else None
+        stated = {*self.requirement_hashes, *([(in_link[0], in_link[1].lower())] if in_link else [])}
         return replace(
             artifact, hashes={name: value for name, value in artifact.hashes.items() if (name, value) in stated}
         )

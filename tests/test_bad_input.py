@@ -195,6 +195,11 @@ LOCKS: dict[str, tuple[str | bytes, str]] = {
         f"/gone/{WHEEL}, where nothing is",
     ),
     "no scheme": (locked(f'wheels = [{{url = "h/{WHEEL}", {HASHES}}}]'), "has a URL that is none: h/"),
+    "no host": (locked(f'wheels = [{{url = "https:///{WHEEL}", {HASHES}}}]'), "has a URL that is none: https:///"),
+    "a hash of no kind": (
+        locked(f'wheels = [{{url = "https://h/{WHEEL}", hashes = {{klingon = "0"}}}}]'),
+        "packages[0] (lib) has a hash by 'klingon', which nobody can check",
+    ),
     "a broken URL": (
         locked(f'wheels = [{{url = "https://[h/{WHEEL}", {HASHES}}}]'),
         "Invalid IPv6 URL in 'packages[0]'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SHA = "ab" * 32
 FILES = "https://files.test/packages"
+SIX = {"SHA256": hashlib.sha256(b"six").hexdigest().upper()}
 
 
 @pytest.fixture
@@ -71,12 +73,12 @@ def test_each_source_becomes_an_artifact(tmp_path: Path, target: Target) -> None
         package("three", archive=file("three-1.0.zip", subdirectory="src")),
         package("four", vcs={"type": "git", "url": "https://u:secret@git.test/four", "commit-id": "abc"}),
         package("five", directory={"path": "../five"}),
-        package("six", wheels=[{"path": "files/six-1.0-py3-none-any.whl", "hashes": {"sha256": SHA}}]),
+        package("six", wheels=[{"path": "files/six-1.0-py3-none-any.whl", "hashes": SIX}]),
     )
 
     (tmp_path.parent / "five").mkdir(exist_ok=True)
     (tmp_path / "files").mkdir()
-    (tmp_path / "files/six-1.0-py3-none-any.whl").touch()
+    (tmp_path / "files/six-1.0-py3-none-any.whl").write_bytes(b"six")
 
     found = {one.name: one for one in select(read([name])[0], target, IndexOptions())}
 
@@ -86,6 +88,30 @@ def test_each_source_becomes_an_artifact(tmp_path: Path, target: Target) -> None
     assert found["four"].url.startswith("git+https://")
     assert found["five"].url == (tmp_path.parent / "five").as_uri()
     assert found["six"].url == (tmp_path / "files" / "six-1.0-py3-none-any.whl").as_uri()
+
+
+def test_a_file_in_place_has_the_hash_of_the_lock(tmp_path: Path, target: Target) -> None:
+    """Pip checks what it reads in place, too: another file than was locked is told; one of several hashes will do."""
+    wheel = tmp_path / "six-1.0-py3-none-any.whl"
+    wheel.write_bytes(b"six")
+
+    def selected(**hashes: str) -> tuple[Artifact, ...]:
+        name = lock(tmp_path / "pylock.toml", package("six", wheels=[{"path": wheel.name, "hashes": hashes}]))
+        return select(read([name])[0], target, IndexOptions())
+
+    assert len(selected(sha512="00", **SIX)) == 1
+    with pytest.raises(InputError, match=r"six-1\.0-py3-none-any\.whl, which has not the hash that the lock states"):
+        selected(sha256=SHA)
+
+
+def test_hashes_count_in_any_case(tmp_path: Path, target: Target) -> None:
+    """As for pip, a hash may be written in capitals; they are no other hash."""
+    written = file("one-1.0-py3-none-any.whl") | {"hashes": {"SHA256": SHA.upper()}}
+    (artifact,) = select(
+        read([lock(tmp_path / "pylock.toml", package("one", wheels=[written]))])[0], target, IndexOptions()
+    )
+
+    assert artifact.sha256 == SHA
 
 
 def test_markers_extras_and_groups_decide(tmp_path: Path, target: Target) -> None:
@@ -157,6 +183,22 @@ BAD = {
     "no packages": (HEAD, r"packages"),
     "no source": (ONE, r"packages\[0\]"),
     "no hashes": (ONE + b'sdist = {url = "https://h/one-1.tar.gz"}', r"packages\[0\]\.sdist\.hashes"),
+    "a hash that nobody can check": (
+        ONE + b'sdist = {url = "https://h/one-1.tar.gz", hashes = {klingon = "00"}}',
+        r"packages\[0\] \(one\) has a hash by 'klingon'",
+    ),
+    "no host": (
+        ONE + b'sdist = {url = "https:///one-1.tar.gz", hashes = {sha256 = "00"}}',
+        r"packages\[0\] \(one\) has a URL that is none: https:///one-1\.tar\.gz",
+    ),
+    "no such port": (
+        ONE + b'sdist = {url = "https://u:secret@h:99999/one-1.tar.gz", hashes = {sha256 = "00"}}',
+        r"has a URL that is none: https://\*{4}@h:99999/one-1\.tar\.gz",
+    ),
+    "a repository without scheme": (
+        ONE + b'vcs = {type = "git", url = "h/one", commit-id = "0"}',
+        r"packages\[0\] \(one\) has a URL that is none: h/one",
+    ),
     "no scheme": (
         ONE + b'sdist = {url = "h/one-1.tar.gz", hashes = {sha256 = "00"}}',
         r"packages\[0\] \(one\) has a URL that is none: h/one-1\.tar\.gz",

@@ -101,14 +101,34 @@ def select(lock: Lock, target: Target, options: IndexOptions) -> tuple[Artifact,
 
 
 def _check_paths(lock: Lock, artifacts: Iterable[Artifact]) -> None:
-    """Refuse a lock that leads to what is not there: pip, which reads it in place, would fail."""
+    """Refuse a lock that leads to what is not there, or to another file: pip, which reads it in place, would fail."""
     for one in artifacts:
         path = path_of(one.url) if one.url.startswith("file:") else None
-        if path is not None and not path.exists():
+        if path is None:
+            continue
+        if not path.exists():
             raise InputError(
                 f"{lock.path}: {one.name} is to be read from {path}, where nothing is.",
                 hint="A path counts from the lock's folder. Lock again, or put the file there.",
             )
+        if one.hashes and path.is_file() and not _has_hash(path, one.hashes):
+            raise InputError(
+                f"{lock.path}: {one.name} is to be read from {path}, which has not the hash that the lock states.",
+                hint="If the file was meant to change, lock again; otherwise do not trust it.",
+            )
+
+
+def _has_hash(path: Path, hashes: Mapping[str, str]) -> bool:
+    """Tell whether a file has one of the hashes, which is all that pip asks for."""
+    try:
+        return any(_digest(path, name) == digest for name, digest in hashes.items())
+    except OSError as exc:
+        raise InputError(f"{path} cannot be read: {exc.strerror}.", hint="Make it readable for this user.") from exc
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def select_all(lock: Lock) -> tuple[Artifact, ...]:
@@ -217,22 +237,38 @@ def _check_asked(path: Path, content: Pylock, extras: Iterable[str], groups: Ite
 
 
 def _check_files(path: Path, content: Pylock) -> None:
-    """Refuse URLs that are none; names of files that are paths packaging has refused by then."""
+    """Refuse URLs and hashes that are none; names of files that are paths packaging has refused by then."""
     for at, package in enumerate(content.packages):
+        place = f"{path}: packages[{at}] ({package.name})"
+        if package.vcs and package.vcs.url is not None:
+            _check_url(place, package.vcs.url, schemes=None)
         for file in (*(package.wheels or ()), package.sdist, package.archive):
-            url = file.url if file else None
-            if url is not None and not _is_url(url):
-                raise InputError(
-                    f"{path}: packages[{at}] ({package.name}) has a URL that is none: {redact(url)}.",
-                    hint="A URL starts with https:, http: or file:.",
-                )
+            if file is not None and file.url is not None:
+                _check_url(place, file.url, schemes=_SCHEMES)
+            for name in file.hashes if file else ():
+                if name.lower() not in hashlib.algorithms_available:
+                    raise InputError(
+                        f"{place} has a hash by '{name}', which nobody can check.", hint="Lock again, with sha256."
+                    )
 
 
-def _is_url(url: str) -> bool:
+def _check_url(place: str, url: str, *, schemes: tuple[str, ...] | None) -> None:
+    """Refuse what is no URL, or no file's; None stands for whatever schemes version control tools have."""
+    if not _is_url(url, schemes):
+        raise InputError(
+            f"{place} has a URL that is none: {redact(url)}.",
+            hint=f"A URL starts with {'https:, http: or file:' if schemes else 'a scheme'}, and names a host.",
+        )
+
+
+def _is_url(url: str, schemes: tuple[str, ...] | None) -> bool:
     try:
-        return urlsplit(url).scheme.lower() in _SCHEMES
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0  # raises where there is no such port
     except ValueError:
         return False
+    known = parts.scheme in schemes if schemes else bool(parts.scheme)
+    return known and (has_host or parts.scheme == "file")
 
 
 def _selected(lock: Lock, target: Target, options: IndexOptions) -> Iterator[tuple[Package, _File]]:

@@ -119,6 +119,7 @@ def test_options_are_those_the_pip_has(pip: PipEnvironment, tmp_path: Path, vers
     facts = traits(version)
     assert facts.supported == ("--report" in options)
     assert facts.refresh_package == ("--refresh-package" in options)
+    assert facts.groups == ("--group" in options)
     assert facts.build_constraints == ("--build-constraint" in options)
     assert facts.reads_pylock == ("pylock" in options)
 

@@ -24,6 +24,8 @@ WITHOUT_EFFECT = frozenset(
 def check_target(requirements: RequirementSet, target: Target) -> None:
     """Raise InputError where the target can have nothing of what was asked for."""
     _check_python(requirements, target)
+    if requirements.groups and not target.traits.groups:
+        raise InputError(f"pip {target.pip} has no --group.", hint="pip 25.1 and later have it.")
     if requirements.build_constraint_files and not target.traits.build_constraints:
         raise InputError(
             f"pip {target.pip} has no --build-constraint.",

@@ -50,6 +50,11 @@ class PipTraits:
         return not self._since(25, 3)
 
     @property
+    def groups(self) -> bool:
+        """Whether it has `--group` (PEP 735)."""
+        return self._since(25, 1)
+
+    @property
     def build_constraints(self) -> bool:
         """Whether it has `--build-constraint`."""
         return self._since(25, 3)

@@ -90,6 +90,13 @@ def test_unknown_project(fail: FailingPip) -> None:
     assert "spelling" in error.hint
 
 
+def test_index_without_scheme(fail: FailingPip) -> None:
+    """An index that pip passes over with a warning is told, and not that it has no such project."""
+    error = fail("nope", PIP_INDEX_URL=f"me:{PASSWORD}@index.test:8080/simple")
+    assert error.message.endswith("has no scheme, and is no folder: ****@index.test:8080/simple/nope/.")
+    assert "PIP_INDEX_URL" in error.hint
+
+
 def test_unknown_dependency(fail: FailingPip, tmp_path: Path) -> None:
     """A dependency that no index has is named with what wants it."""
     fail.index.add(make_wheel(tmp_path, "root", "1.0", requires=["nope>=3"]))

@@ -27,6 +27,9 @@ MISMATCH = re.compile(
     re.MULTILINE,
 )
 UNPINNED = re.compile(r"(?:Hashes are required in|In) --require-hashes mode, .*\n(?P<which>(?: {4}.*\n?)+)")
+NO_SCHEME = re.compile(
+    r"Location '(?P<url>[^']*)' is ignored: it is either a non-existing path or lacks a specific scheme"
+)
 NO_SOURCES = re.compile(r"No sources permitted for ([\w.-]+)")
 OTHER_PYTHONS = re.compile(r"Ignored the following versions that require a different python version: (?P<versions>.*)")
 # A direct URL without an answer. pip 26.2 and later draw a box; before, an exception names host and path apart.
@@ -116,6 +119,14 @@ def skipped_page(words: Words) -> ResolveError | None:
     if not (wanted := NO_VERSION.search(words.err)):
         return None
     project = project_of(wanted["requirement"])
+    for found in NO_SCHEME.finditer(words.err):
+        if f"/{project}/" in found["url"].lower():
+            # With a scheme, so that a password is known for one.
+            meant = redact(f"https://{found['url']}")
+            return ResolveError(
+                f"An index in pip's configuration has no scheme, and is no folder: {meant.removeprefix('https://')}.",
+                hint="Write it with https:// before it, in PIP_INDEX_URL or pip.conf.",
+            )
     for found in SKIPPED.finditer(words.log):
         if f"/{project}/" in found["url"].lower() + "/" and "404" not in found["why"]:
             return unreachable(found["url"], found["why"])

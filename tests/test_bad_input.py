@@ -232,6 +232,13 @@ LINES = {
     "an unknown scheme alone": ("htp://h/app-1.0.tar.gz", "nothing is fetched by 'htp:'", "https:"),
     "a broken URL": ("https://[h/app-1.0.tar.gz", "Invalid IPv6 URL", "NAME @ URL"),
     "an index without scheme": ("-i example.com/simple", "no URL of an index", "Write https://example.com/simple."),
+    "an extra index without scheme": (
+        f"--extra-index-url me:{PASSWORD}@example.com:8080/simple",
+        "'****@example.com:8080/simple' is no URL of an index",
+        "Write https://****@example.com:8080/simple.",
+    ),
+    "a megabyte": ("x" * 1_000_000 + "=1", f"'{'x' * 199}…'", "Write x"),
+    "an option of a megabyte": ("--" + "x" * 1_000_000, "no such option: --xxx", "options"),
     "a marker without end": ("app ; " + "(" * 5000, "its marker is nested too deeply", "parentheses"),
     "a circle": ("-r requirements.txt", "the file includes itself", "Take one -r or -c out."),
     "a circle of constraints": ("-c requirements.txt", "the file includes itself", "Take one -r or -c out."),
@@ -247,6 +254,7 @@ def test_a_bad_line(program: Impatient, tmp_path: Path, mistake: str) -> None:
     path = requirements(tmp_path, "lib==1.0\n" * 10_000 + line + "\n")
     error = program.refusal("-r", path)
     assert error["code"] == "input"
+    assert len(error["message"] + error["hint"]) < 1000
     assert error["message"].startswith(f"{path}, line 10001: ")
     assert expected in error["message"]
     assert hint in error["hint"]
@@ -279,6 +287,30 @@ def test_too_many_files(program: Impatient, tmp_path: Path) -> None:
         (tmp_path / f"{number}.txt").write_text(f"-r {number + 1}.txt\n")
     error = program.refusal("-r", str(tmp_path / "0.txt"))
     assert error["message"] == f"{tmp_path / '100.txt'}, line 1: more than 100 files include one another."
+
+
+def test_files_that_double(program: Impatient, tmp_path: Path) -> None:
+    """Files that include two others each are refused, not read for ever."""
+    for number in range(60):
+        (tmp_path / f"{number}.txt").write_text(f"-r {number + 1}.txt\n-r {number + 1}.txt\n")
+    (tmp_path / "60.txt").write_text("app\n")
+    error = program.refusal("-r", str(tmp_path / "0.txt"))
+    assert re.fullmatch(r".*\.txt, line [12]: more than 10,000 files are included\.", error["message"])
+
+
+def test_a_group_for_a_pip_that_has_none(pip_of: PipOf, index: Index, cache_dir: Path, tmp_path: Path) -> None:
+    """Dependency groups came with pip 25.1: an earlier one is named, not quoted."""
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[dependency-groups]\ntest = ["app"]\n')
+    for command in ("prefetch", "check"):
+        error = Impatient(pip_of("23.2.1"), index, cache_dir).refusal("--group", f"{project}:test", command=command)
+        assert error["message"] == "pip 23.2.1 has no --group."
+
+
+@pytest.mark.parametrize("option", ["-r", "-c", "--build-constraint", "-e"])
+def test_an_empty_name(program: Impatient, option: str) -> None:
+    """A name that a script's empty variable left is an error, and not the current folder's."""
+    assert program.refusal("app", option, "")["code"] == "input"
 
 
 def test_too_many_extras_and_groups(program: Impatient, tmp_path: Path) -> None:

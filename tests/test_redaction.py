@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.pip_parser import PipParser, pip_parser
-from wheelwarm.redaction import redact
+from wheelwarm.redaction import quoted, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,3 +70,13 @@ def test_masks_in_text(text: str) -> None:
 def test_what_pip_masks_is_masked(parser: PipParser, url: str) -> None:
     """Pip's own redaction leaves the user name, ours does not; the rest is equal."""
     assert redact(url) == redact(parser.redact(url))
+
+
+@pytest.mark.parametrize("before", range(180, 205))
+def test_a_quotation_is_short_and_shows_no_part_of_a_password(before: int) -> None:
+    """A text is cut where it is too long for a sentence, after what is secret in it has gone."""
+    text = quoted(f"{'x' * before} https://u:secret@h/{'y' * 300}")
+    assert len(text) == 200
+    assert text.endswith("…")
+    assert "sec" not in text
+    assert quoted("x" * 200) == "x" * 200

@@ -16,6 +16,17 @@ _USER_INFORMATION = re.compile(
 )
 
 
+# More than a sentence can carry; a file that is no requirements file may have a line of a megabyte.
+_READABLE = 200
+
+
+def quoted(text: str) -> str:
+    """Return a text fit to be quoted in a sentence: without credentials, and cut where it is too long to be read."""
+    # Redacted first: half a password is not known for one.
+    text = redact(text)
+    return text if len(text) <= _READABLE else f"{text[: _READABLE - 1]}…"
+
+
 def redact(text: str) -> str:
     """Return the text, a URL or prose with URLs in it, with each `user:password@` turned into `****@`.
 

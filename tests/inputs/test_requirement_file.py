@@ -113,6 +113,12 @@ def test_refuses_a_folder(folder: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["/", ".", "..", ""])
+def test_refuses_folders_without_a_name(folder: Path, name: str) -> None:
+    """What names no file at all, as an empty variable of a shell, is told as a folder."""
+    assert "is a folder, not a requirements file" in refusal(name)[0]
+
+
 def test_refuses_what_cannot_be_opened(folder: Path) -> None:
     """Any other trouble is told in the system's words."""
     (folder / "loop.txt").symlink_to("loop.txt")
@@ -142,6 +148,8 @@ def test_refuses_what_must_not_be_read(folder: Path) -> None:
         ("pdm.lock", "pdm export -f pylock -o pylock.toml"),
         ("Pipfile.lock", "pipenv requirements --hash > requirements.txt"),
         ("pyproject.toml", "Give it by itself: -r"),
+        ("setup.py", "name the folder: ./"),
+        ("tool.py", "To read what it needs: --script"),
         ("pylock.toml", "Give it by itself: -r"),
         ("pylock.dev.toml", "Give it by itself: -r"),
         ("pylock.toml[extra]", "Give it by itself: -r"),
@@ -152,6 +160,7 @@ def test_refuses_other_formats_by_name(folder: Path, name: str, hint: str) -> No
     write(folder, {"r.txt": f"-r {name}"})
     assert hint in refusal(name)[1]
     assert hint in refusal("r.txt")[1]
+    assert refusal("r.txt")[0].endswith(" (included by r.txt, line 1).")
 
 
 def test_names_the_line_of_a_bad_option(folder: Path) -> None:

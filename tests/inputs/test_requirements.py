@@ -219,12 +219,21 @@ def test_refuses_nothing() -> None:
     assert caught.value.hint.endswith("wheelwarm prefetch -r requirements.txt")
 
 
-def test_refuses_a_file_given_without_its_flag(folder: Path) -> None:
-    """A well-formed name that is a file's is most likely a forgotten `-r`."""
-    (folder / "requirements.txt").touch()
+@pytest.mark.parametrize(("name", "flag"), [("requirements.txt", "-r"), ("dev.in", "-r"), ("discord.py", "--script")])
+def test_refuses_a_file_given_without_its_flag(folder: Path, name: str, flag: str) -> None:
+    """A well-formed name that is a file's is most likely a forgotten flag; where no file is, it is a project's."""
+    assert len(read([name], environ={}).lines) == 1
+    (folder / name).touch()
     with pytest.raises(InputError) as caught:
-        read(["requirements.txt"], environ={})
-    assert caught.value.hint == "To read it: -r requirements.txt"
+        read([name], environ={})
+    assert caught.value.hint == f"To read it: {flag} {name}"
+
+
+def test_a_lock_needs_no_flag(folder: Path) -> None:
+    """As a pyproject.toml does not: no project has such a name."""
+    (folder / "pylock.toml").write_text('lock-version = "1.0"\ncreated-by = "x"\npackages = []\n')
+    found = read(["pylock.toml"], environ={})
+    assert (len(found.locks), found.arguments, found.only_locks) == (1, (), True)
 
 
 def test_names_the_line_of_an_invalid_requirement(folder: Path) -> None:

@@ -12,7 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from wheelwarm.errors import InputError
 from wheelwarm.inputs.requirement_text import place
-from wheelwarm.redaction import redact
+from wheelwarm.redaction import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,10 +68,8 @@ class Source:
                 raise InvalidRequirement("a marker with ' -', ' #' or '${' in it cannot be handed to pip in a file")
         except (InvalidRequirement, RecursionError) as exc:
             reason = "its marker is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
-            # Redacted first: half a password is not known for one.
-            quoted, why = redact(text)[:80], redact(_first_line(reason))
             raise InputError(
-                f"{place(str(self.path), line)}: invalid requirement '{quoted}': {why}.",
+                f"{place(str(self.path), line)}: invalid requirement '{quoted(text)}': {quoted(_first_line(reason))}.",
                 hint="Only NAME, NAME==VERSION and the like, or NAME @ URL, can be declared.",
             ) from exc
         return line, found

@@ -31,6 +31,7 @@ _SELECTING = {
     "--all-releases": "all_releases",
     "--only-final": "only_final",
 }
+_FLAGS = {".txt": "-r", ".in": "-r", ".py": "--script"}
 
 
 class Reading:
@@ -198,19 +199,23 @@ def _place(line: RequirementLine) -> str:
 
 def _check_index(options: IndexOptions, lead: str) -> None:
     """Refuse an index that pip would ignore with a warning, and then find nothing."""
-    url = options.index_url
-    if url and ":" not in url.partition("/")[0] and not Path(url).exists():
-        raise InputError(
-            redact(f"{lead}'{url}' is no URL of an index, since it has no scheme, and no folder."),
-            hint=redact(f"Write https://{url}."),
-        )
+    for url in filter(None, (options.index_url, *options.extra_index_urls)):
+        if "://" not in url and not url.lower().startswith("file:") and not Path(url).exists():
+            # With the scheme, so that a password is known for one.
+            meant = redact(f"https://{url}")
+            written = meant.removeprefix("https://")
+            raise InputError(
+                f"{lead}'{written}' is no URL of an index, since it has no scheme, and no folder.",
+                hint=f"Write {meant}.",
+            )
 
 
 def _refuse_forgotten_flag(text: str) -> None:
     refuse_other_locks(Path(text))
     # `requirements.txt` is a well-formed project name: pip would go and look for that project.
-    if text.endswith((".txt", ".in")) and Path(text).is_file():
-        raise InputError(f"'{text}' is a file, not a requirement.", hint=f"To read it: -r {text}")
+    flag = _FLAGS.get(Path(text).suffix)
+    if flag and Path(text).is_file():
+        raise InputError(f"'{text}' is a file, not a requirement.", hint=f"To read it: {flag} {text}")
 
 
 def _local_digests(path: Path) -> list[str]:

@@ -15,20 +15,23 @@ from wheelwarm.inputs.file_names import is_lock_file
 from wheelwarm.inputs.offers import OTHER_LOCKS, export_command
 from wheelwarm.inputs.requirement_text import ParsedLine, decode, expand, logical_lines, parse_line, place
 from wheelwarm.local_files import path_of
-from wheelwarm.redaction import redact
+from wheelwarm.redaction import quoted, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 STDIN = "-"
-# Far more than anybody has, and less than Python, and so pip, can follow.
+# Far more than anybody has, and less than Python, and so pip, can follow: one in another, and all together, since files
+# that include two others each are soon too many to be read in a lifetime.
 MOST_INCLUDES = 100
+MOST_FILES = 10_000
 
 _SCHEME = re.compile(r"(https?|file):", re.IGNORECASE)
 _EXTRAS = re.compile(r"\[[^\]]+\]$")
 _OTHER_FORMATS = {
     "Pipfile": "Export it first: pipenv requirements > requirements.txt",
     "pyproject.toml": "No requirements file can include it. Give it by itself: -r pyproject.toml",
+    "setup.py": "For the project that it builds, name the folder: ./",
 }
 
 
@@ -60,6 +63,7 @@ class FileReader:
         self._environ = environ
         self._stdin = stdin
         self._stdin_bytes: bytes | None = None
+        self._files = 0
         self.remote_files: list[str] = []
         self.spooled: dict[str, bytes] = {}
 
@@ -89,9 +93,9 @@ class FileReader:
         return self._stdin_bytes
 
     def _read(self, path: Path, *, constraint: bool, included_by: str = "") -> bytes:
-        _refuse_other_formats(path)
-        kind = "constraints" if constraint else "requirements"
         where = f" ({included_by})" if included_by else ""
+        _refuse_other_formats(path, where)
+        kind = "constraints" if constraint else "requirements"
         name = str(path)
         if name in self.spooled:
             return self.spooled[name]
@@ -132,7 +136,7 @@ class FileReader:
             return parse_line(expand(text, self._environ))
         except ValueError as exc:
             raise InputError(
-                redact(f"{where}: {exc}."),
+                f"{redact(where)}: {quoted(str(exc))}.",
                 hint="pip's documentation lists the options that a requirements file may hold.",
             ) from exc
 
@@ -146,10 +150,14 @@ class FileReader:
             raise InputError(
                 redact(f"{line.place}: the file includes itself: {circle}."), hint="Take one -r or -c out."
             )
-        if len(chain) > MOST_INCLUDES:
-            raise InputError(
-                redact(f"{line.place}: more than {MOST_INCLUDES} files include one another."), hint="Join some of them."
+        self._files += 1
+        if len(chain) > MOST_INCLUDES or self._files > MOST_FILES:
+            how = (
+                f"{MOST_INCLUDES} files include one another"
+                if len(chain) > MOST_INCLUDES
+                else f"{MOST_FILES:,} files are included"
             )
+            raise InputError(redact(f"{line.place}: more than {how}."), hint="Join some of them.")
         data = self._read(path, constraint=constraint, included_by=f"included by {line.place}")
         yield from self._parsed(data, source=str(path), path=path, constraint=constraint, chain=(*chain, path))
 
@@ -182,21 +190,28 @@ def _local_path(name: str) -> Path:
     return path_of(name) if name.lower().startswith("file:") else Path(name)
 
 
-def refuse_other_locks(path: Path) -> None:
+def refuse_other_locks(path: Path, where: str = "") -> None:
     """Raise InputError for a lock that pip cannot read, by its name, with what its own tool can make of it."""
     if path.name in OTHER_LOCKS:
-        raise InputError(f"{path} is a lock that pip does not read.", hint=f"Export it first: {export_command(path)}")
+        raise InputError(
+            f"{path} is a lock that pip does not read{where}.", hint=f"Export it first: {export_command(path)}"
+        )
 
 
-def _refuse_other_formats(path: Path) -> None:
+def _refuse_other_formats(path: Path, where: str) -> None:
     name = _EXTRAS.sub("", path.name)
-    refuse_other_locks(path.with_name(name))
+    refuse_other_locks(path.with_name(name) if name else path, where)
     if is_lock_file(name):
         raise InputError(
-            f"{path} is a lock file, which no requirements file can include.", hint=f"Give it by itself: -r {path}"
+            f"{path} is a lock file, which no requirements file can include{where}.",
+            hint=f"Give it by itself: -r {path}",
         )
     if name in _OTHER_FORMATS:
-        raise InputError(f"{path} is not in pip's requirements format.", hint=_OTHER_FORMATS[name])
+        raise InputError(f"{path} is not in pip's requirements format{where}.", hint=_OTHER_FORMATS[name])
+    if path.suffix == ".py":
+        raise InputError(
+            f"{path} is a script, not a requirements file{where}.", hint=f"To read what it needs: --script {path}"
+        )
 
 
 def _nearest_name(path: Path) -> str:

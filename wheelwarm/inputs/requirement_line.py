@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from wheelwarm.errors import InputError
 from wheelwarm.local_files import path_of
-from wheelwarm.redaction import redact
+from wheelwarm.redaction import quoted
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
@@ -163,7 +163,7 @@ def parse_editable(text: str, *, place: str = "") -> Parts:
 
 def _editable_url(location: str, text: str, place: str) -> str:
     without_extras = _without_extras(location)
-    if Path(without_extras).is_dir():
+    if location and Path(without_extras).is_dir():
         return _absolute(without_extras).as_uri()
     if without_extras.lower().startswith("file:"):
         return without_extras
@@ -194,7 +194,7 @@ def _parse_requirement(text: str, place: str) -> Requirement:
     except InvalidRequirement as exc:
         _refuse(text, _first_line(exc), place, hint=_hint(text))
     except RecursionError:
-        _refuse(_short(text), "its marker is nested too deeply", place, hint="Take parentheses out.")
+        _refuse(text, "its marker is nested too deeply", place, hint="Take parentheses out.")
 
 
 def _parse_marker(marker: str, text: str, place: str) -> Marker | None:
@@ -207,7 +207,7 @@ def _parse_marker(marker: str, text: str, place: str) -> Marker | None:
     except InvalidMarker as exc:
         _refuse(f"{text}; {marker}", _first_line(exc), place, hint="")
     except RecursionError:
-        _refuse(_short(f"{text}; {marker}"), "its marker is nested too deeply", place, hint="Take parentheses out.")
+        _refuse(f"{text}; {marker}", "its marker is nested too deeply", place, hint="Take parentheses out.")
 
 
 @functools.lru_cache(maxsize=256)
@@ -276,15 +276,9 @@ def _scheme(text: str, place: str) -> str:
 def _refuse(text: str, reason: str, place: str, *, hint: str) -> NoReturn:
     lead = f"{place}: " if place else ""
     raise InputError(
-        f"{lead}{'invalid' if place else 'Invalid'} requirement '{redact(text)}': {redact(reason)}.",
-        hint=redact(hint or "Write NAME, NAME==VERSION, NAME @ URL, or a path."),
+        f"{lead}{'invalid' if place else 'Invalid'} requirement '{quoted(text)}': {quoted(reason)}.",
+        hint=quoted(hint or "Write NAME, NAME==VERSION, NAME @ URL, or a path."),
     )
-
-
-def _short(text: str) -> str:
-    # Redacted first: half a password is not known for one.
-    text = redact(text)
-    return text if len(text) < 80 else f"{text[:77]}..."
 
 
 def _first_line(exc: Exception) -> str:

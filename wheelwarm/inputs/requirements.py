@@ -138,8 +138,8 @@ def read(
     Raises UsageError when there is nothing to read, InputError for anything that pip could not read.
     """
     _refuse_nul(*arguments, *requirement_files, *constraint_files, *build_constraint_files, *groups, *scripts)
-    projects, arguments = split(arguments, is_project)
-    requirement_files = [*projects, *requirement_files]
+    named, arguments = split(arguments, lambda name: is_project(name) or is_lock(name))
+    requirement_files = [*named, *requirement_files]
     lock_files, files = split(requirement_files, is_lock)
     lock_groups, project_groups = split(groups, lambda group: is_lock(group.rpartition(":")[0]))
     locks = _read_locks(lock_files, [(path, name) for path, _, name in (one.rpartition(":") for one in lock_groups)])

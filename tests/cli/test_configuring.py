@@ -64,6 +64,45 @@ def test_every_option_has_a_variable(here: Path, monkeypatch: pytest.MonkeyPatch
     assert (found["as_json"], found["ask_index"], found["cache_dir"]) == (True, False, None)
 
 
+@pytest.mark.parametrize(
+    ("command", "flag", "value"),
+    [
+        ("prefetch", "--jobs", "many"),
+        ("prefetch", "--jobs", "0"),
+        ("check", "--offline", "perhaps"),
+        ("prefetch", "--resolver", "poetry"),
+        ("prefetch", "--seed", "always"),
+        ("prune --dry-run", "--older-than", "3"),
+    ],
+)
+def test_a_bad_variable_is_named(
+    here: Path, monkeypatch: pytest.MonkeyPatch, command: str, flag: str, value: str
+) -> None:
+    """Who has typed nothing learns which variable is meant; who has typed it too, does not."""
+    variable = f"WHEELWARM_{flag.lstrip('-').upper().replace('-', '_')}"
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv(variable, value)
+
+    unsaid = CliRunner().invoke(app, command.split())
+
+    assert unsaid.exit_code == 2
+    assert f"Invalid value for {variable} ({flag}): " in unsaid.stderr
+    if flag != "--offline":
+        said = CliRunner().invoke(app, [*command.split(), flag, value])
+        assert said.exit_code == 2
+        assert variable not in said.stderr
+
+
+def test_json_by_variable_is_for_mistakes_in_the_file_too(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that asked for JSON by a variable gets an envelope, whatever is wrong."""
+    (here / "wheelwarm.toml").write_text("job = 3\n")
+    monkeypatch.setenv("WHEELWARM_JSON", "1")
+
+    answer = CliRunner().invoke(app, ["stats"])
+
+    assert json.loads(answer.stdout)["errors"][0]["hint"] == "Did you mean 'jobs'?"
+
+
 def test_prune_s_policy_is_for_prune_alone(here: Path) -> None:
     """What the file says of prune is no other command's business, and the cache directory is everybody's."""
     (here / "wheelwarm.toml").write_text('cache-dir = "c"\n[prune]\nlegacy = true\n')

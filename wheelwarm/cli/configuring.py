@@ -7,10 +7,12 @@ a variable replaces those of the file.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from typer.core import TyperCommand, TyperOption
 
 from wheelwarm.cli.answering import answering
@@ -18,6 +20,8 @@ from wheelwarm.cli.helping import WithoutTypes
 from wheelwarm.errors import WheelwarmError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wheelwarm.config import Config
 
 PREFIX = "WHEELWARM"
@@ -40,12 +44,30 @@ class Command(WithoutTypes, TyperCommand):
             with suppress(WheelwarmError):  # who asks for help, or for a completion, gets it
                 found = configuration()
         else:
-            with answering(info_name or "", as_json="--json" in args):
+            with answering(info_name or "", as_json="--json" in args or os.environ.get(f"{PREFIX}_JSON") == "1"):
                 found = configuration()
-        if found is None or found.path is None:
+        if found is not None and found.path is not None:
+            self.epilog = "\n\n".join(filter(None, [self.epilog, f"Configuration: {found.path}"]))
+            extra["default_map"] = self._defaults(found)
+        with self._naming_variables():
             return super().make_context(info_name, args, parent, **extra)
-        self.epilog = "\n\n".join(filter(None, [self.epilog, f"Configuration: {found.path}"]))
-        return super().make_context(info_name, args, parent, default_map=self._defaults(found), **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, which may still find a value bad."""
+        with self._naming_variables(ctx):
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _naming_variables(self, ctx: Any = None) -> Iterator[None]:
+        """Say of a bad value which variable it comes from: nobody has typed that option."""
+        try:
+            yield
+        except typer.BadParameter as error:
+            for option in self._options():
+                is_meant = error.param is option or error.param_hint in option.opts
+                if is_meant and _is_from_variable(option, ctx or error.ctx):
+                    error.param_hint = f"{variable_of(option)} (--{flag_of(option)})"
+            raise
 
     def _options(self) -> list[TyperOption]:
         return [one for one in self.params if isinstance(one, TyperOption) and one.name != "help"]
@@ -72,3 +94,8 @@ def flag_of(option: TyperOption) -> str:
 def variable_of(option: TyperOption) -> str:
     """Return the environment variable of an option."""
     return f"{PREFIX}_{flag_of(option).upper().replace('-', '_')}"
+
+
+def _is_from_variable(option: TyperOption, ctx: Any) -> bool:
+    source = ctx.get_parameter_source(option.name) if ctx else None
+    return source is not None and source.name == "ENVIRONMENT"

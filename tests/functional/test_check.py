@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import PipOf
     from tests.helpers.index import Index
+    from tests.helpers.pips import PipEnvironment
 
 NAME = "demo-1.0-py3-none-any.whl"
 LONG_AGO = formatdate(time.time() - 90 * 86400, usegmt=True)
@@ -213,6 +214,25 @@ def test_check_remembers_the_last_prefetch(
         "tool-0.5.tar.gz",
         "helper-3.0-py3-none-any.whl",
     }
+
+
+def test_what_is_installed_and_builds_is_asked_for(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """A requirement that a build needed, too, counts when all is built: pip installs it, and fails without."""
+    publish(index, tmp_path / "files")
+    program = Program(modern_pip, index, cache_dir)
+    program.run("prefetch", "tool", "helper==3.0")
+    program.run("remove", "helper-3.0-py3-none-any.whl", "--yes")
+
+    answer = program.run("check", "--offline", "tool", "helper==3.0", "--json")
+
+    assert answer.outcomes()["helper-3.0-py3-none-any.whl"] == ("miss", "absent")
+    assert (answer.code, answer.data["offline"]["works"]) == (1, False)
+    index.clear()
+    to = str(tmp_path / "to")
+    modern_pip.run("install", "tool", "helper==3.0", "--target", to, cache_dir=cache_dir, index=index, check=True)
+    assert [request.path for request in index.artifact_requests()] == ["/files/helper-3.0-py3-none-any.whl"]
 
 
 @pytest.mark.parametrize("version", OFTEN)

@@ -61,7 +61,10 @@ class Completer:
             artifacts=artifacts,
             supporting=(*(stated[one.url] for one in others), *unasked),
             asked=asked,
-            build_requests=resolution.build_requests + for_builds,
+            # What is installed too is asked for, however much is built already.
+            build_requests=tuple(
+                url for url in resolution.build_requests + for_builds if normalise(url) not in resolved
+            ),
         )
 
     def _stated(self, artifacts: Sequence[Artifact], pages: Pages) -> Iterator[Artifact]:

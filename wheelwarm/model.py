@@ -151,6 +151,9 @@ class Verdict:
 HIT = Verdict(Outcome.HIT)
 LOCAL = Verdict(Outcome.LOCAL)
 
+STRONG_HASHES = ("sha256", "sha384", "sha512")
+"""The algorithms that pip's own hash checking takes, the usual one first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredResponse:

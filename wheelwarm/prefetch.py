@@ -236,14 +236,21 @@ class _Run:
         """Leave a record of the run, and the lock that was asked for once all is warm."""
         seconds = time.time() - self.shelf.now
         record(self.shelf, self.resolution, rows, bytes_downloaded=self.bytes_downloaded, seconds=seconds)
-        if self.options.lock is not None and all(row.final.warm for row in rows):
-            self._write_lock(self.options.lock, self.resolution)
+        if self.options.lock is not None:
+            self._write_lock(self.options.lock, cold=sum(not row.final.warm for row in rows))
 
-    def _write_lock(self, path: Path, resolution: Resolution) -> None:
+    def _write_lock(self, path: Path, *, cold: int) -> None:
+        """Write the lock unless so many rows are `cold`, and tell what the person would only find out offline."""
+        if cold:
+            self.warnings += (f"{path} was not written: {cold} of what it would name is neither a hit nor local.",)
+            return
         from wheelwarm.inputs import locking
 
-        locking.write(path, [self.shelf.hashed(one) for one in resolution.artifacts])
+        locking.write(path, [self.shelf.hashed(one) for one in self.resolution.artifacts])
         self.lock = path
+        pip = self.shelf.target
+        if path.suffix != ".txt" and not pip.traits.reads_pylock:
+            self.warnings += (f"pip {pip.pip} does not read {path.name}, pip 26.1 and later do; it reads NAME.txt.",)
 
     def _share(self, theirs: Sequence[Artifact]) -> None:
         """Take from the other targets what they have, and note what of it needs no work here."""

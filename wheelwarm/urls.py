@@ -17,9 +17,6 @@ SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".
 HASH_ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
 """Those that pip knows in links, the strongest first."""
 
-STRONG_HASHES = ("sha256", "sha384", "sha512")
-"""Those that pip takes in `--hash`; it checks no file against a weaker one alone."""
-
 _HASH = rf"[#&]({'|'.join(HASH_ALGORITHMS)})=([^&]*)"
 _SUBDIRECTORY = r"[#&]subdirectory=([^&]*)"
 VCS_SCHEMES = ("git", "hg", "svn", "bzr")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 import tomllib
@@ -133,14 +134,75 @@ def test_what_is_no_lock_is_not_overwritten(pip_of: PipOf, index: Index, tmp_pat
 
 
 def test_an_incomplete_run_writes_no_lock(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
-    """Where a file could not be warmed there is no lock that would fail later."""
+    """Where a file could not be warmed there is no lock that would fail later, and a warning says so."""
     publish(index, tmp_path / "files")
     broken = tmp_path / "files" / "broken"
     broken.mkdir()
-    index.add(make_sdist(broken, "nobuild", "1.0", build_requires=["no-such-project"]))
+    index.add(make_sdist(broken, "nobuild", "1.0", error="it cannot be built"))
     lock = tmp_path / "offline.txt"
 
     answer = Program(pip_of("26.3"), index, cache_dir).run("prefetch", "app", "nobuild", "--lock", str(lock))
 
-    assert answer.code != 0
+    assert answer.code == 1
     assert not lock.exists()
+    assert "offline.txt was not written" in " ".join(answer.err.split())
+
+
+def test_a_lock_that_cannot_be_written_costs_no_download(
+    pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """Where the lock's folder is not there, that is said before anybody is asked for anything."""
+    publish(index, tmp_path / "files")
+    index.clear()
+
+    answer = Program(pip_of("26.3"), index, cache_dir).run(
+        "prefetch", "app", "--lock", str(tmp_path / "no/pylock.toml")
+    )
+
+    assert answer.code == 3
+    assert f"there is no folder {tmp_path / 'no'}" in answer.err
+    assert index.requests == []
+
+
+def test_a_lock_in_the_home_folder(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """`--lock=~/…`, which no shell expands, is meant as it is written; without a name there is no lock to write."""
+    publish(index, tmp_path / "files")
+    program, home = Program(pip_of("26.3"), index, cache_dir), {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+
+    written = program.run("prefetch", "lib", "--lock", "~/pylock.toml", "--json", **home)
+    unnamed = program.run("prefetch", "lib", "--lock", "")
+
+    assert written.data["lock"] == str(tmp_path / "pylock.toml")
+    assert unnamed.code == 3
+
+
+def test_a_pip_that_cannot_read_the_lock(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """A pylock.toml for a pip before 26.1 is written, for whoever reads it, with a warning; a .txt needs none."""
+    publish(index, tmp_path / "files")
+    program = Program(pip_of("23.2.1"), index, cache_dir)
+
+    toml, lines = (program.run("prefetch", "lib", "--lock", str(tmp_path / name)) for name in ("pylock.toml", "o.txt"))
+
+    assert (toml.code, lines.code) == (0, 0)
+    assert "pip 23.2.1 does not read pylock.toml" in toml.err
+    assert lines.err == ""
+
+
+@pytest.mark.parametrize("file", ["pylock.toml", "offline.txt"])
+def test_a_lock_from_an_index_that_states_md5_alone(
+    pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path, file: str
+) -> None:
+    """What pip has checked by md5 is locked by the sha256 of the same bytes, and installs with the index gone."""
+    wheel = make_wheel(tmp_path, "lib", "1.0")
+    digest = hashlib.md5(wheel.read_bytes(), usedforsecurity=False).hexdigest()
+    page = f'<a href="{index.add(wheel)}#md5={digest}">{wheel.name}</a>'
+    index.put("/simple/lib/", page.encode(), content_type="text/html")
+    pip, lock = pip_of("26.3"), tmp_path / file
+
+    answer = Program(pip, index, cache_dir).run("prefetch", "lib", "--lock", str(lock))
+
+    assert answer.code == 0, answer.err
+    assert hashlib.sha256(wheel.read_bytes()).hexdigest() in lock.read_text()
+    index.stop()
+    to = tmp_path / "to"
+    assert install(pip, lock, cache_dir, to, index_url=index.simple_url, ca_bundle=str(index.ca_bundle)) == 0

@@ -109,7 +109,7 @@ def prefetch(
                     seed=policy,
                     dry_run=dry_run,
                     jobs=jobs,
-                    lock=Path(lock) if lock else None,
+                    lock=None if lock is None else Path(lock).expanduser(),
                     refresh=refresh,
                     resolver=resolver.value,
                 ),

@@ -26,7 +26,7 @@ from packaging.version import InvalidVersion, Version
 from wheelwarm import outfile, urls
 from wheelwarm.errors import InputError
 from wheelwarm.local_files import path_of
-from wheelwarm.model import Artifact, Kind
+from wheelwarm.model import STRONG_HASHES, Artifact, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ _SCHEMES = ("http", "https", "file")
 
 
 def check(path: Path) -> None:
-    """Refuse a name that pip takes for no lock, and a file that is there and none.
+    """Refuse a name that pip takes for no lock, a folder that is not there, and a file that is there and no lock.
 
     Raises InputError.
     """
@@ -47,6 +47,8 @@ def check(path: Path) -> None:
             f"pip would take {path} for no lock: it goes by the name.",
             hint="Name it pylock.toml or pylock.NAME.toml (pip 26.1 and later), or NAME.txt (every pip).",
         )
+    if not path.parent.is_dir():
+        raise InputError(f"The lock cannot be written: there is no folder {path.parent}.", hint="Make it first.")
     if path.exists() and not _is_ours_to_replace(path):
         raise InputError(f"{path} is there already, and is no lock.", hint="Name another file, or remove it first.")
 
@@ -119,7 +121,7 @@ def _vcs(artifact: Artifact) -> PackageVcs:
 
 
 def _one_hash(artifact: Artifact) -> tuple[str, str]:
-    for algorithm in ("sha256", "sha512", "sha384"):
+    for algorithm in STRONG_HASHES:
         if algorithm in artifact.hashes:
             return algorithm, artifact.hashes[algorithm]
     raise InputError(f"No hash is known of {artifact.filename or artifact.url}, which a lock has to state.")

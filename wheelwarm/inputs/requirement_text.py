@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from wheelwarm.errors import InputError
+from wheelwarm.model import STRONG_HASHES
 from wheelwarm.redaction import redact
-from wheelwarm.urls import STRONG_HASHES
 
 if TYPE_CHECKING:
     import optparse

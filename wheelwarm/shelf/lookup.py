@@ -13,7 +13,7 @@ from wheelwarm import urls
 from wheelwarm.cache import format as cache_format
 from wheelwarm.cache.http import HttpCache
 from wheelwarm.local_files import path_of
-from wheelwarm.model import HIT, LOCAL, Artifact, Kind, Outcome, Reason, Resolution, Verdict
+from wheelwarm.model import HIT, LOCAL, STRONG_HASHES, Artifact, Kind, Outcome, Reason, Resolution, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -158,10 +158,12 @@ class Shelf:
         return damage_in(artifact, *paths, root=self.target.cache_dir, ledger=self.ledger)
 
     def hashed(self, artifact: Artifact) -> Artifact:
-        """Return the artifact with its size and a sha256: the one that is stated, else that of the file at hand."""
+        """Return the artifact with its size and a strong hash: what is stated, else the sha256 of the file at hand."""
         artifact = self.measured(artifact)
-        if artifact.hashes or artifact.url.startswith("file:"):
-            return artifact if artifact.hashes else with_digest(artifact)
+        if not artifact.hashes.keys().isdisjoint(STRONG_HASHES):
+            return artifact
+        if artifact.url.startswith("file:"):
+            return with_digest(artifact)
         found = self._look_up(artifact)
         return artifact if found.stored is None else replace(artifact, hashes={"sha256": self.http.digest(found)})
 

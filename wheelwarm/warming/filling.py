@@ -16,10 +16,9 @@ from wheelwarm.cache import format as cache_format
 from wheelwarm.cache import freshness
 from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import Download, Fetched
-from wheelwarm.model import Action, Artifact, Kind, Lane, Outcome, Reason, StoredResponse, Verdict
+from wheelwarm.model import STRONG_HASHES, Action, Artifact, Kind, Lane, Outcome, Reason, StoredResponse, Verdict
 from wheelwarm.redaction import redact
 from wheelwarm.targets.network import only_pip_can
-from wheelwarm.urls import STRONG_HASHES
 from wheelwarm.warming.company import borrow
 from wheelwarm.warming.seeding import Seed
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from wheelwarm import urls
 from wheelwarm.cache.entries import Entry
 from wheelwarm.errors import FormatError, InputError
-from wheelwarm.inputs.index_options import IndexOptions
 from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.local_files import path_of
 from wheelwarm.model import LOCAL, Artifact, Kind, Reason
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelwarm.errors import WheelwarmError
+    from wheelwarm.inputs.index_options import IndexOptions
     from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.model import Observer, Resolution
     from wheelwarm.targets.target import Target
@@ -130,7 +130,7 @@ def _wanted(resolution: Resolution, requirements: RequirementSet, shelf: Shelf) 
     An sdist goes along only where its wheel is not at hand or pip would not take it; then what building it asked for
     goes along too.
     """
-    options = _format_options(requirements, shelf.target)
+    options = requirements.options.over(shelf.target.setting)
     to_be_built = False
     for artifact in resolution.artifacts:
         wheel = replace(artifact, kind=Kind.BUILT_WHEEL, hashes={}, size=None)
@@ -144,15 +144,6 @@ def _wanted(resolution: Resolution, requirements: RequirementSet, shelf: Shelf) 
     if to_be_built:
         asked = {*resolution.build_requests}
         yield from (one for one in resolution.supporting if one.kind is not Kind.METADATA and one.url in asked)
-
-
-def _format_options(requirements: RequirementSet, target: Target) -> IndexOptions:
-    """Return the options with what pip's configuration says on wheels and sdists."""
-    options = IndexOptions()
-    for option in ("no_binary", "only_binary"):
-        if value := target.setting(option.replace("_", "-")):
-            options = options.selecting(option, value)
-    return options.merged(requirements.options)
 
 
 def _takes_wheel(sdist: Artifact, requirements: RequirementSet, options: IndexOptions) -> bool:

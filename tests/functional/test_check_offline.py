@@ -96,6 +96,18 @@ def lock(*filenames: str) -> Asking:
     return ask
 
 
+def urls_and_hashes(*filenames: str) -> Asking:
+    """Ask by URL, with `--hash` beside it."""
+
+    def ask(world: World) -> tuple[str, ...]:
+        path = world.folder / "hashed.txt"
+        lines = (line.replace("#sha256=", " --hash=sha256:") for line in world.direct(*filenames))
+        path.write_text("\n".join(lines))
+        return ("-r", str(path))
+
+    return ask
+
+
 def in_folder(*requirements: str) -> Asking:
     """Ask by name, with a folder of files beside the index."""
     return lambda world: (*requirements, "--find-links", str(world.files))
@@ -214,6 +226,13 @@ SCENES = {
         asks=urls(TOOL, LIB), happened=(PAGES, aged("application/octet-stream", "application/gzip")), works=False,
         reasons={("wheel", "expired")},
     ),
+    "an sdist with its wheel, hashes checked": Scene(asks=urls_and_hashes(TOOL, LIB), pip=OLD, works=True),
+    "an sdist with its wheel, hashes checked by a pip before 23.1": Scene(
+        asks=urls_and_hashes(TOOL, LIB), pip="22.2", reasons={ASKED}
+    ),
+    "an sdist with its wheel, no binaries, a pip before 23.1": Scene(
+        asks=lambda world: (*world.direct(TOOL, LIB), "--no-binary", "tool"), pip="22.2", reasons={ASKED}
+    ),
     "an sdist without its wheel, all else fresh": Scene(
         asks=urls(TOOL, LIB), happened=(gone("wheels/**/*.whl"),), works=True
     ),
@@ -257,6 +276,7 @@ OFTEN = {
     "urls, a dependency by name",
     "urls, a validator only",
     "an sdist with its wheel",
+    "an sdist with its wheel, hashes checked by a pip before 23.1",
     "an sdist without its wheel, all else fresh",
     "an sdist without its wheel, pages expired",
     "a lock",

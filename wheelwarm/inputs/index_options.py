@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _ALL = ":all:"
 _NONE = ":none:"
@@ -60,6 +60,14 @@ class IndexOptions:
         for option, value in other._selections():
             result = result.selecting(option, value)
         return result
+
+    def over(self, setting: Callable[[str], str | None]) -> IndexOptions:
+        """Return these options over what pip's configuration says on wheels and sdists."""
+        configured = IndexOptions()
+        for option in ("no_binary", "only_binary"):
+            if value := setting(option.replace("_", "-")):
+                configured = configured.selecting(option, value)
+        return configured.merged(self)
 
     def selecting(self, option: str, value: str) -> IndexOptions:
         """Return these options after one more `--no-binary`, `--only-binary`, `--all-releases` or `--only-final`."""

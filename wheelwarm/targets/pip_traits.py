@@ -40,6 +40,11 @@ class PipTraits:
         return Layout.HTTP_V2 if self._since(23, 3) else Layout.HTTP
 
     @property
+    def always_takes_built_wheels(self) -> bool:
+        """Whether it takes a locally built wheel also where hashes are checked, and under `--no-binary` (23.1)."""
+        return self._since(23, 1)
+
+    @property
     def inherits_permissions(self) -> bool:
         """Whether cached files get the read and write bits of the section's folder."""
         return self._since(25, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,36 @@ def test_a_requirement_by_url_is_pointed_out(program: Program, index: Index, fil
     assert "--find-links" in answer.err
     (row,) = program.run("export", str(tmp_path / "house"), asked, "--json").data["files"]
     assert (row["done"], row["by_url"]) == ("kept", True)
+
+
+def test_what_a_lock_holds_is_installed_by_name(program: Program, index: Index, files: Path, tmp_path: Path) -> None:
+    """For a lock, which leads pip to URLs, the answer names a command for the folder that works without network."""
+    index.add(make_wheel(files, "demo", "1.0"))
+    lock = str(tmp_path / "pylock.toml")
+    program.run("prefetch", "demo", "--lock", lock)
+
+    answer = program.run("export", str(tmp_path / "house"), "-r", lock, "--index")
+
+    pip, *words = shlex.split(answer.err.splitlines()[-2])
+    by_index = shlex.split(answer.err.splitlines()[-1])
+    assert (pip, words[-1]) == ("pip", "demo==1.0")
+    assert by_index == ["pip", "install", "--index-url", (tmp_path / "house").as_uri(), "demo==1.0"]
+    assert "Required by URL" not in answer.err
+    index.stop()
+    done = program.pip.run(*words, "--target", str(tmp_path / "to"), cache_dir=tmp_path / "other")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_without_a_name_is_a_mistake(
+    program: Program, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty name, as of a variable that is not set, is an error of usage; the current folder stays as it is."""
+    monkeypatch.chdir(tmp_path)
+
+    answer = program.run("export", "", str(make_wheel(files, "demo", "1.0")))
+
+    assert (answer.code, list(tmp_path.glob("*.whl"))) == (2, [])
+    assert "the folder has no name" in answer.err
 
 
 def test_an_sdist_that_was_never_built_goes_with_its_tools(

@@ -20,10 +20,12 @@ Folder: TypeAlias = Callable[[], Path]
 
 
 def named_folder(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to fill; what else is in it stays.")],
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="The folder to fill; what else is in it stays.")],
 ) -> Path:
     """Return the folder; a function of its own, so that its name comes before the requirements."""
-    return expanded(str(directory)).absolute()
+    if not directory:  # as from a variable that is not set: a path would make the current folder of it
+        raise typer.BadParameter("the folder has no name", param_hint="DIR")
+    return expanded(directory).absolute()
 
 
 @takes(named_folder, read_requirements, environment, probe_targets)

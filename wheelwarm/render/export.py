@@ -14,7 +14,7 @@ from wheelwarm.render.plain import columns, plain, size, write
 from wheelwarm.wheelhouse.wheelhouse import How
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from wheelwarm.export import Exported, ExportReport
 
@@ -63,14 +63,25 @@ def _sums(report: ExportReport) -> str:
 
 def _print_advice(report: ExportReport) -> None:
     by_url = sorted({row.artifact.name for row in report.rows if row.by_url and row.placed})
-    if by_url:
+    if report.locked:
+        _say("A lock file's artifacts pip takes from their URLs; from the folder it installs them by name.")
+    elif by_url:
         names = plain(", ".join(by_url))
         _say(f"Required by URL, so pip goes there and not to the folder: {names}. Write NAME==VERSION instead.")
-    if report.locked:
-        _say("A lock file's artifacts pip takes from their URLs; from the folder it installs by name, NAME==VERSION.")
     if report.complete:
-        where = plain(shlex.quote(str(report.directory)))
-        _say(f"To install from here:\n  pip install --no-index --find-links {where}")
+        _say("To install from here:")
+        for words in _commands(report):
+            # A command that is broken into lines is no command.
+            stderr().print(plain(f"  {shlex.join(words)}"), markup=False, highlight=False, soft_wrap=True)
+
+
+def _commands(report: ExportReport) -> Iterator[list[str]]:
+    """Yield what to type; what a lock holds is named one by one, since the lock itself would lead elsewhere."""
+    locked = [row.artifact for row in report.rows if report.locked and row.by_url]
+    names = sorted({f"{one.name}=={one.version}" if one.version else one.name for one in locked})
+    yield ["pip", "install", "--no-index", "--find-links", str(report.directory), *names]
+    if report.projects is not None:
+        yield ["pip", "install", "--index-url", report.directory.as_uri(), *names]
 
 
 def _say(text: str) -> None:

@@ -10,6 +10,7 @@
         CacheDisabledError  pip is told to use none
         CacheOwnerError     it is not the user's to write
       ResolveError     pip could not turn the requirements into artifacts
+        NoDistributionError  no index has a file that would do
         HashMismatchError  a body had another hash than the requirements or the index state
       FetchError       one artifact could not be had
       OfflineError     no server of any index can be reached
@@ -77,6 +78,10 @@ class ResolveError(WheelwarmError):
     """pip could not turn the requirements into artifacts; the message is pip's own, without credentials."""
 
     code = "resolve"
+
+
+class NoDistributionError(ResolveError):
+    """No index has a file of a project that would do: none of that name, none for this machine, no such version."""
 
 
 class HashMismatchError(ResolveError):

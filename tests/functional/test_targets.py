@@ -164,10 +164,27 @@ def test_wheels_for_a_machine_elsewhere(
     checked = program.run("check", "fast", "--json", *where)
     assert checked.code == 0
     assert "fast needs old-only on that machine" in checked.err
+    assert "--resolver uv" in checked.err
     index.clear()
     to = ("-d", str(tmp_path / "to"))
     pip.run("download", "fast", *where, *to, cache_dir=cache_dir, index=index, check=True)
     assert index.artifact_requests() == []
+
+
+def test_what_only_this_machine_needs_is_explained(
+    pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """Where pip asks for what the machine elsewhere does not need, the hint says why; for this machine it does not."""
+    index.add(make_wheel(tmp_path, "app", "1.0", requires=["here; python_version >= '3.10'"]))
+    program = Program(pip_of("26.3"), index, cache_dir)
+
+    elsewhere = program.run("prefetch", "app", *ARM, "--python-version", "3.9")
+    here = program.run("prefetch", "app")
+
+    assert (elsewhere.code, here.code) == (3, 3)
+    assert "No distribution for here" in elsewhere.err
+    assert "pip judges markers as for the Python that runs it" in elsewhere.err
+    assert "markers" not in here.err
 
 
 @pytest.mark.parametrize("version", ["22.2", "26.3"])

@@ -36,5 +36,5 @@ def _sentences(resolution: Resolution, shelf: Shelf) -> Iterator[str]:
                 if canonicalize_name(needed.name) not in known:
                     yield (
                         f"{artifact.name} needs {needed.name} on that machine, and pip, which judges markers as for "
-                        "this one, left it out: name it too."
+                        "this one, left it out: name it too, or let uv resolve (--resolver uv)."
                     )

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wheelwarm.errors import HashMismatchError, ResolveError
+from wheelwarm.errors import HashMismatchError, NoDistributionError, ResolveError
 from wheelwarm.inputs import lockfile
 from wheelwarm.model import Artifact, Kind, Observer, Resolution
 from wheelwarm.resolution.question import check_target, spool
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 LOOKED_UP = re.compile(r'Looking up "([^"\s]+)" in the cache')
 # "Installing build dependencies: started", and "backend dependencies" for those that a backend asks for itself.
 BUILD_STAGE = re.compile(r"Installing (?:build|backend) dependencies: (started|finished)")
+OWN_MARKERS = (
+    "Or it is needed on this machine only: pip judges markers as for the Python that runs it, --resolver uv as for the "
+    "one elsewhere."
+)
 
 
 def resolve(
@@ -86,7 +90,12 @@ def _ask_pip(
         scratch=scratch,
         on_line=lambda line: announce(line, observer),
     )
-    return read_result(completed, report, log, requirements, now)
+    try:
+        return read_result(completed, report, log, requirements, now)
+    except NoDistributionError as error:
+        if target.elsewhere.arguments():
+            raise NoDistributionError(error.message, hint=f"{error.hint} {OWN_MARKERS}") from error
+        raise
 
 
 def announce(line: str, observer: Observer) -> None:

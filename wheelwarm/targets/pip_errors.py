@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wheelwarm.errors import ResolveError
+from wheelwarm.errors import NoDistributionError, ResolveError
 from wheelwarm.redaction import redact
 
 if TYPE_CHECKING:
@@ -179,23 +179,23 @@ def no_distribution(words: Words) -> ResolveError | None:
         return None
     requirement, versions = redact(found["requirement"]), found["versions"]
     if others := OTHER_PYTHONS.search(words.err):
-        return ResolveError(
+        return NoDistributionError(
             f"No distribution for {requirement} was found that is for this Python.",
             hint=f"There is {others['versions'].split(';')[-1].strip()}: choose another Python, or an older version.",
         )
     if versions == "none" and any(
         project_of(name) == project_of(requirement) for name in NO_SOURCES.findall(words.log)
     ):
-        return ResolveError(
+        return NoDistributionError(
             f"No wheel of {requirement} fits; there is an sdist, which --only-binary keeps from being built.",
             hint="Ask for a version that has a wheel for this Python and platform, or build one there.",
         )
     if versions == "none":
-        return ResolveError(
+        return NoDistributionError(
             f"No distribution for {requirement} was found on the indexes that pip asked.",
             hint="Check the spelling, the index, and whether it has files for this Python.",
         )
-    return ResolveError(
+    return NoDistributionError(
         f"No version satisfies {requirement}; the newest of those found is {versions.split(', ')[-1]}.",
         hint="Ask for a version that exists for this Python.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -336,8 +337,8 @@ def warm(world: World, command: str, asked: tuple[str, ...]) -> None:
 
 
 def test_the_answer_for_people(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
-    """One line says yes or no; below a no stand the things in the way, and what to type."""
-    index.add(make_wheel(tmp_path, "lib", "2.0"))
+    """One line says yes, and until when where that is soon, or no with what is in the way; below it what to type."""
+    url = index.add(make_wheel(tmp_path, "lib", "2.0"))
     new, old = (Program(pip_of(version), index, cache_dir) for version in (NEW, OLD))
     for program in (new, old):
         program.run("prefetch", "lib")
@@ -345,6 +346,11 @@ def test_the_answer_for_people(pip_of: PipOf, index: Index, tmp_path: Path, cach
     yes, no = new.run("check", "--offline", "lib"), old.run("check", "--offline", "lib")
 
     assert (yes.code, no.code) == (0, 1)
-    assert "\noffline: yes\n" in yes.out
+    # The index page is fresh for ten minutes; of what a lock names, the first file would last for years.
+    until = datetime.fromisoformat(new.run("check", "--offline", "lib", "--json").data["offline"]["until"])
+    assert 0 < (until - datetime.now(UTC)).total_seconds() <= 600
+    assert f"\noffline: yes, until {until:%Y-%m-%d %H:%M} UTC\n" in yes.out
+    assert "--lock" in yes.out
     assert "\noffline: no, 1 thing stands in the way\n  index page of lib: stale (always revalidated)\n" in no.out
     assert "--lock" in no.out
+    assert "\noffline: yes\n" in new.run("check", "--offline", f"lib @ {url}").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ class Shelf:
     built: Verdict = ABSENT
     offers: Reason | None = None
     folder: Sequence[str] = ()
+    ends: Mapping[str, float] = field(default_factory=dict)
 
     def verdict(self, artifact: Artifact) -> Verdict:
         """Return what was told of a file."""
@@ -40,6 +42,10 @@ class Shelf:
     def page_verdict(self, url: str) -> Verdict:
         """Return what was told of a page."""
         return self.verdicts.get(url, HIT)
+
+    def fresh_until(self, url: str) -> float:
+        """Return what was told of an entry's lifetime."""
+        return self.ends.get(url, 100.0)
 
     def in_folder(self, artifact: Artifact) -> bool:
         """Tell whether the folder has it."""
@@ -65,6 +71,24 @@ def test_nothing_in_the_way() -> None:
     answer = judge(resolution(WHEEL, asked=(PAGE, METADATA.url), supporting=(METADATA,)), Shelf())
 
     assert (answer.works, answer.by_name) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "built", "expected"),
+    [
+        (resolution(WHEEL, asked=(PAGE, METADATA.url), supporting=(METADATA,)), ABSENT, 20.0),
+        (resolution(WHEEL, supporting=(METADATA,)), ABSENT, 40.0),
+        (resolution(SDIST), ABSENT, 10.0),
+        (resolution(SDIST, asked=(HELPER_PAGE,), build_requests=(HELPER_PAGE,)), HIT, math.inf),
+        (resolution(), ABSENT, math.inf),
+    ],
+    ids=["page", "metadata", "sdist", "built wheel", "nothing"],
+)
+def test_the_answer_holds_until_the_first_entry_expires(asked: Resolution, built: Verdict, expected: float) -> None:
+    """Of all that pip would take from its cache the first to be stale counts; a wheel that was built never is."""
+    ends = {PAGE: 20.0, METADATA.url: 40.0, SDIST.url: 10.0, HELPER_PAGE: 5.0}
+
+    assert judge(asked, Shelf(ends=ends, built=built)).until == expected
 
 
 @pytest.mark.parametrize("url", [PAGE, METADATA.url, WHEEL.url])

@@ -7,6 +7,7 @@ asked for once its wheel was built; else its build requirements are resolved by 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from wheelwarm.model import Resolution
 
 
+SOON = 30 * 24 * 3600
+"""Seconds for which an answer should hold, to need no date."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
     """One thing that pip would ask for and not get."""
@@ -35,11 +40,20 @@ class Offline:
     """The answer: an install works exactly where nothing stands in the way."""
 
     obstacles: tuple[Obstacle, ...]
+    now: float = 0.0
+    """When it was given, in seconds since the epoch, UTC."""
+    until: float = math.inf
+    """When the first thing that pip takes from its cache has to be asked for again, like `now`."""
 
     @property
     def works(self) -> bool:
         """Whether `pip install` would succeed with the network down."""
         return not self.obstacles
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether a yes may be a no before the journey is over."""
+        return self.works and self.until - self.now < SOON
 
     @property
     def by_name(self) -> bool:
@@ -59,6 +73,9 @@ class Disk(Protocol):
     def page_verdict(self, url: str) -> Verdict:
         """Tell what pip would do for an index page."""
 
+    def fresh_until(self, url: str) -> float:
+        """Return when pip will no longer take this entry unasked, in seconds since the epoch, UTC."""
+
     def offered(self, pages: Sequence[str], artifact: Artifact, made: float) -> Reason | None:
         """Tell whether the cached pages lead to this very artifact; else why not.
 
@@ -71,12 +88,16 @@ def judge(resolution: Resolution, disk: Disk) -> Offline:
     resolution = _without(resolution, _in_folders(resolution, disk))
     unbuilt = [one for one in resolution.artifacts if one.kind is Kind.SDIST and not _is_built(one, disk)]
     unasked = frozenset() if unbuilt else frozenset(resolution.build_requests)
+    files = _needed(resolution, unbuilt, unasked)
     obstacles = [
-        *_files(resolution, disk, unbuilt, unasked),
+        *_files(files, disk),
         *_pages(resolution, disk, unasked),
         *_builds(resolution, unbuilt),
     ]
-    return Offline(obstacles=tuple({one.artifact.identity: one for one in obstacles}.values()))
+    return Offline(
+        obstacles=tuple({one.artifact.identity: one for one in obstacles}.values()),
+        until=min(_ends(files, resolution, disk, unasked), default=math.inf),
+    )
 
 
 def _in_folders(resolution: Resolution, disk: Disk) -> set[str]:
@@ -125,13 +146,25 @@ def _is_built(sdist: Artifact, disk: Disk) -> bool:
     return disk.verdict(sdist).outcome is not Outcome.LOCAL and disk.verdict(replace(sdist, kind=Kind.BUILT_WHEEL)).warm
 
 
-def _files(
-    resolution: Resolution, disk: Disk, unbuilt: Sequence[Artifact], unasked: frozenset[str]
-) -> Iterator[Obstacle]:
-    """Find the files that are not at hand: `.metadata` files too, which pip resolves with."""
+def _needed(resolution: Resolution, unbuilt: Sequence[Artifact], unasked: frozenset[str]) -> list[Artifact]:
+    """Return the files that pip will ask for: `.metadata` files too, which it resolves with."""
     resolved = [one for one in resolution.artifacts if one.kind is not Kind.SDIST or one in unbuilt]
-    supporting = [one for one in resolution.supporting if one.url not in unasked]
-    for artifact in (*resolved, *supporting):
+    return [*resolved, *(one for one in resolution.supporting if one.url not in unasked)]
+
+
+def _ends(files: Sequence[Artifact], resolution: Resolution, disk: Disk, unasked: frozenset[str]) -> Iterator[float]:
+    """Yield when each thing that pip takes from its cache will have to be asked for again."""
+    for artifact in files:
+        if disk.verdict(artifact).outcome is Outcome.HIT:
+            yield disk.fresh_until(artifact.url)
+    for url in resolution.asked:
+        if urls.is_page(url) and url not in unasked and disk.page_verdict(url).outcome is Outcome.HIT:
+            yield disk.fresh_until(url)
+
+
+def _files(files: Sequence[Artifact], disk: Disk) -> Iterator[Obstacle]:
+    """Find the files that are not at hand."""
+    for artifact in files:
         verdict = disk.verdict(artifact)
         if not verdict.warm:
             yield Obstacle(artifact=artifact, verdict=verdict)

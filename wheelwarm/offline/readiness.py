@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from wheelwarm import urls
 from wheelwarm.cache.format import normalise
+from wheelwarm.cache.freshness import remaining
 from wheelwarm.errors import ResolveError
 from wheelwarm.inputs.index_options import forced_format
 from wheelwarm.inputs.requirement_line import RequirementLine
@@ -36,7 +37,9 @@ def readiness(requirements: RequirementSet, resolution: Resolution, shelf: Shelf
     """Tell whether an install of these requirements would succeed with the network down."""
     disk = CacheDisk(requirements, resolution, shelf)
     inputs = (*disk.remote_files(), *disk.unread_locks())
-    return offline.Offline(obstacles=(*inputs, *offline.judge(resolution, disk).obstacles))
+    answer = offline.judge(resolution, disk)
+    ends = (answer.until, *map(disk.fresh_until, requirements.remote_files))
+    return offline.Offline(obstacles=(*inputs, *answer.obstacles), now=shelf.now, until=min(ends))
 
 
 def local_path(text: str) -> Path | None:
@@ -82,6 +85,13 @@ class CacheDisk:
         if not target.traits.serves_fresh_pages or target.setting("refresh-package"):
             return Verdict(Outcome.STALE, Reason.ALWAYS_REVALIDATED)
         return self.shelf.http.lookup(url, target.traits.page_headers, now=self.shelf.now).verdict
+
+    def fresh_until(self, url: str) -> float:
+        """Return when pip will no longer take this entry unasked; the moment of the look where there is none."""
+        shelf = self.shelf
+        headers = shelf.target.traits.page_headers if urls.is_page(url) else shelf.request_headers()
+        stored = shelf.http.lookup(url, headers, now=shelf.now).stored
+        return shelf.now + (remaining(stored, shelf.now) if stored else 0.0)
 
     def offered(self, pages: Sequence[str], artifact: Artifact, made: float) -> Reason | None:
         """Tell whether the cached pages lead to this very artifact; else why not."""

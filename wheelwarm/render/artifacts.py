@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from wheelwarm.model import Action, Kind, Lane, Outcome, Reason, Summary
 from wheelwarm.redaction import redact
 from wheelwarm.render import count_text, error_data, path_text, print_labelled, stdout
-from wheelwarm.render.plain import plain, size
+from wheelwarm.render.plain import moment, plain, size
 from wheelwarm.render.sheet import Span, answer, columns_of, styled, words
 
 if TYPE_CHECKING:
@@ -85,8 +85,17 @@ def check_table(report: CheckReport) -> None:
 def print_offline(sheet: Sheet, offline: Offline) -> None:
     """Print whether an install without network works, and else what stands in the way."""
     if offline.works:
-        sheet.line("offline: ", ("yes", "green"))
-        return
+        until = f", until {minute(offline.until)}" if offline.ends_soon else ""
+        sheet.line("offline: ", ("yes", "green"), until)
+    else:
+        print_obstacles(sheet, offline)
+    if offline.by_name or offline.ends_soon:
+        sheet.line("Only what is asked for by name needs index pages; a lock names URLs:")
+        sheet.line("  wheelwarm prefetch ... --lock pylock.toml   (before pip 26.1: offline.txt)")
+
+
+def print_obstacles(sheet: Sheet, offline: Offline) -> None:
+    """Print what stands in the way, and why."""
     things = count_text(len(offline.obstacles), "thing stands", "things stand")
     sheet.line("offline: ", ("no", "red"), f", {things} in the way")
     for obstacle in offline.obstacles:
@@ -94,9 +103,6 @@ def print_offline(sheet: Sheet, offline: Offline) -> None:
         what = f"index page of {artifact.name}" if artifact.kind is Kind.INDEX_PAGE else artifact.filename
         name = plain(redact(what or artifact.name))
         sheet.line(f"  {name}: ", *verdict_text(obstacle.verdict, brief=False))
-    if offline.by_name:
-        sheet.line("Only what is asked for by name needs index pages; a lock names URLs:")
-        sheet.line("  wheelwarm prefetch ... --lock pylock.toml   (before pip 26.1: offline.txt)")
 
 
 def offline_data(offline: Offline) -> dict[str, Any]:
@@ -112,7 +118,7 @@ def offline_data(offline: Offline) -> dict[str, Any]:
         }
         for one in offline.obstacles
     ]
-    return {"works": offline.works, "obstacles": obstacles}
+    return {"works": offline.works, "until": moment(offline.until) if offline.works else None, "obstacles": obstacles}
 
 
 def print_rows(sheet: Sheet, rows: Sequence[Row], last: Sequence[str]) -> None:
@@ -235,9 +241,14 @@ def print_target(sheet: Sheet, target: Target) -> None:
     sheet.line(f"cache: {path_text(target.cache_dir)}")
 
 
+def minute(seconds: float) -> str:
+    """Write a time, in seconds since the epoch, to the minute."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def source_text(source: str, made: float) -> str:
     """Say who resolved, and when."""
-    when = f"{datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC"
+    when = minute(made)
     return {
         "ledger": f"remembered from {when}",
         "lock": "the lock itself",

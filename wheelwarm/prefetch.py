@@ -244,9 +244,9 @@ class _Run:
         if cold:
             self.warnings += (f"{path} was not written: {cold} of what it would name is neither a hit nor local.",)
             return
-        from wheelwarm.inputs import locking
+        from wheelwarm.warming.lock_writing import write_lock
 
-        locking.write(path, [self.shelf.hashed(one) for one in self.resolution.artifacts])
+        write_lock(path, self.resolution, self.requirements, self.shelf, environ=self.environ)
         self.lock = path
         pip = self.shelf.target
         if path.suffix != ".txt" and not pip.traits.reads_pylock:

@@ -86,6 +86,11 @@ def urls(*filenames: str) -> Asking:
     return lambda world: world.direct(*filenames)
 
 
+def locked(name: str) -> Asking:
+    """Ask by a lock that `prefetch` writes."""
+    return lambda world: ("-r", str(world.folder / name))
+
+
 def lock(*filenames: str) -> Asking:
     """Ask by a lock of these files."""
 
@@ -256,6 +261,19 @@ SCENES = {
     "a lock with an sdist, its wheel gone, pages expired": Scene(
         asks=lock(LIB, TOOL), happened=(gone("wheels/**/*.whl"), PAGES), reasons={EXPIRED}
     ),
+    "a lock that was written": Scene(asks=locked("pylock.toml"), warm="lock tool", works=True),
+    "a lock that was written, of an sdist of here": Scene(
+        asks=locked("offline.txt"), pip=OLD, warm="lock alone-1.0.tar.gz", works=True
+    ),
+    "a lock that was written, its wheels gone": Scene(
+        asks=locked("pylock.toml"), warm="lock tool", happened=(gone("wheels/**/*.whl"),), works=True
+    ),
+    "a lock that was written, its wheels gone, pages expired": Scene(
+        asks=locked("pylock.toml"), warm="lock tool", happened=(gone("wheels/**/*.whl"), PAGES), reasons={EXPIRED}
+    ),
+    "a lock that was written, its wheels gone, for an older pip": Scene(
+        asks=locked("offline.txt"), pip=OLD, warm="lock tool", happened=(gone("wheels/**/*.whl"),), reasons={ASKED}
+    ),
     "a folder": Scene(asks=in_folder("app", "--no-index"), pip=OLD, works=True),
     "a folder beside the index": Scene(asks=in_folder("app"), pip=OLD, works=True),
     "a file of here": Scene(
@@ -283,6 +301,8 @@ OFTEN = {
     "a lock",
     "a lock, an older pip",
     "a lock with an sdist",
+    "a lock that was written, of an sdist of here",
+    "a lock that was written, its wheels gone",
     "a folder beside the index",
     "a newer version since",
 }
@@ -327,7 +347,12 @@ def publish(world: World) -> None:
 
 
 def warm(world: World, command: str, asked: tuple[str, ...]) -> None:
-    """Fill the cache by wheelwarm, or as pip does by itself."""
+    """Fill the cache by wheelwarm, by a lock that it writes of an sdist, or as pip does by itself."""
+    if command.startswith("lock "):
+        wanted = str(world.files / command[5:]) if command.endswith(".tar.gz") else command[5:]
+        answer = world.program().run("prefetch", wanted, "--lock", asked[-1])
+        assert answer.code == 0, answer.err
+        return
     if command == "prefetch":
         answer = world.program().run("prefetch", *asked)
         assert answer.code == 0, answer.err

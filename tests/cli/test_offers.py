@@ -52,6 +52,23 @@ def test_the_requirements_of_the_directory(program: Program, here: Path) -> None
     assert (here / "wheelhouse" / LIB).is_file()
 
 
+def test_a_lock_is_not_written_from_itself(program: Program, here: Path) -> None:
+    """The lock of the last `prefetch --lock` does not keep the next from reading what has changed since."""
+    requirements, lock = here / "requirements.txt", here / "pylock.toml"
+    requirements.write_text("lib==1.0\n")
+    program.run("prefetch", "--lock", "pylock.toml")
+    requirements.write_text("app\n")
+
+    again = program.run("prefetch", "--lock", f"../{here.name}/pylock.toml", "--json")
+    requirements.unlink()
+    nothing = program.run("prefetch", "--lock", "pylock.toml")
+
+    assert again.data["found_input"] == str(requirements)
+    assert 'name = "app"' in lock.read_text()
+    assert nothing.code == 2
+    assert "the current directory has none of requirements.txt, pyproject.toml." in " ".join(nothing.err.split())
+
+
 def test_a_lock_comes_first(program: Program, here: Path) -> None:
     """A pylock.toml is more exact than what stands beside it."""
     program.run("prefetch", "lib==1.0", "--lock", "pylock.toml")

@@ -9,10 +9,9 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -20,10 +19,18 @@ from wheelwarm.cli.configuring import configuration
 from wheelwarm.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wheelwarm.config import Inputs
     from wheelwarm.inputs.requirements import RequirementSet
 
-Reader: TypeAlias = Callable[[], "RequirementSet"]
+
+class Reader(Protocol):
+    """The reading of what a command line asks for."""
+
+    def __call__(self, *, apart_from: Path | None = None) -> RequirementSet:
+        """Read it; where nothing is named, from what the current directory has apart from a file yet to be written."""
+
 
 INPUT, INDEX, TARGET, OUTPUT = "What to look at", "Where pip looks", "For which Python", "What to print"
 
@@ -155,10 +162,12 @@ def read_requirements(
     require_hashes: RequireHashes = False,
     *,
     stdin: Callable[[], bytes] | None = None,
+    apart_from: Path | None = None,
 ) -> RequirementSet:
     """Read what was asked for; the parameters are those of every command that takes requirements.
 
-    `stdin` gives what standard input holds, to one who reads it more than once.
+    `stdin` gives what standard input holds, to one who reads it more than once. Where nothing was asked for, the
+    current directory's own counts, but for a file that is `apart_from` it.
     """
     from wheelwarm.config import Inputs
     from wheelwarm.inputs.index_options import IndexOptions
@@ -185,7 +194,7 @@ def read_requirements(
         editables=tuple(editables or ()),
         scripts=tuple(scripts or ()),
     )
-    inputs, found = _or_else(typed)
+    inputs, found = _or_else(typed, apart_from)
     wanted = read(
         inputs.requirements,
         requirement_files=inputs.files,
@@ -201,11 +210,11 @@ def read_requirements(
     return replace(wanted, found=found)
 
 
-def _or_else(typed: Inputs) -> tuple[Inputs, Path | None]:
+def _or_else(typed: Inputs, apart_from: Path | None) -> tuple[Inputs, Path | None]:
     """Return what is typed, else what the configuration names, else the file that the current directory offers."""
     if typed:
         return typed, None
-    from wheelwarm.inputs.offers import OFFERS, export_command, offered, other_lock
+    from wheelwarm.inputs.offers import OFFERS, export_command, offers, other_lock
 
     configured = configuration().inputs
     inputs = replace(
@@ -215,10 +224,12 @@ def _or_else(typed: Inputs) -> tuple[Inputs, Path | None]:
     )
     if inputs:
         return inputs, None
-    found, lock = offered(Path.cwd()), other_lock(Path.cwd())
+    offered, lock = offers(Path.cwd(), apart_from=apart_from), other_lock(Path.cwd())
+    found = next((path for path in offered if path.is_file()), None)
     if found is None and lock is None:
+        names = ", ".join(path.name for path in offered)
         raise UsageError(
-            f"No requirements were named, and the current directory has none of {', '.join(OFFERS)}.",
+            f"No requirements were named, and the current directory has none of {names}.",
             hint="Name some, or a file of them, as in: wheelwarm prefetch -r requirements.txt",
         )
     if found is None:
@@ -262,6 +273,3 @@ def takes(*readers: Callable[..., Any]) -> Callable[[Callable[..., None]], Calla
         return with_shared
 
     return decorate
-
-
-takes_requirements = takes(read_requirements)

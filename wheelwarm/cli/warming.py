@@ -95,7 +95,9 @@ def prefetch(
 
         policy = _seed_policy(seed)
         environ = reach_by()
-        wanted = read()
+        to_write = None if lock is None else Path(lock).expanduser()
+        # A lock of the last time must not stand for what it is to be written from.
+        wanted = read(apart_from=to_write)
         with observer() as watcher:
             watcher.phase("asking pip about itself")
             targets = probe(environ=environ)
@@ -109,7 +111,7 @@ def prefetch(
                     seed=policy,
                     dry_run=dry_run,
                     jobs=jobs,
-                    lock=None if lock is None else Path(lock).expanduser(),
+                    lock=to_write,
                     refresh=refresh,
                     resolver=resolver.value,
                 ),

@@ -17,9 +17,10 @@ OTHER_LOCKS = {
 }
 
 
-def offered(folder: Path) -> Path | None:
-    """Return the file that stands for an input that nobody named; None where there is none."""
-    return next((folder / name for name in OFFERS if (folder / name).is_file()), None)
+def offers(folder: Path, *, apart_from: Path | None = None) -> list[Path]:
+    """Return what may stand for an input that nobody named, there or not; `apart_from` is a file yet to be written."""
+    written = apart_from.resolve() if apart_from else None
+    return [folder / name for name in OFFERS if (folder / name).resolve() != written]
 
 
 def other_lock(folder: Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ def doctor(
         servers=tuple(examination.servers(target, environ, now=time.time())) if ask_index and target else (),
         others=examination.other_caches(pips, environ),
         sudo_user=environ.get("SUDO_USER", ""),
+        system=sys.platform,
     )
     return DoctorReport(seen, findings(seen))
 

@@ -102,13 +102,15 @@ class FetchError(WheelwarmError):
     """One artifact could not be had; the rest of the set goes on.
 
     `pip_may` tells that pip might succeed where wheelwarm's own lane cannot: credentials, proxies, odd trust.
+    `status` is that of an HTTP answer which refuses, None where there was no such answer.
     """
 
     code = "fetch"
 
-    def __init__(self, message: str, *, hint: str = "", pip_may: bool = False) -> None:
+    def __init__(self, message: str, *, hint: str = "", pip_may: bool = False, status: int | None = None) -> None:
         super().__init__(message, hint=hint)
         self.pip_may = pip_may
+        self.status = status
 
 
 class OfflineError(WheelwarmError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.helpers.artifacts import make_wheel
-from tests.helpers.index import NONE, serve_index
+from tests.helpers.index import NONE, failure, serve_index
 from tests.helpers.pips import pip_environment
 from tests.helpers.program import Answer, Program
 from wheelwarm.health.diagnosis import Examination, Folder, Pip, Server, Severity, Use, findings
@@ -72,7 +73,7 @@ def test_the_json_keeps_its_contract(machine: Program) -> None:
     assert set(data["pips"][0]) == {"python", "pip", "use", "cache_dir", "layout"}
     data = examine(machine, "--json").data
     assert set(data["cache"]) == {"path", "sections", "free", "total"}
-    assert set(data["indexes"][0]) == {"url", "reachable", "not_stored"}
+    assert set(data["indexes"][0]) == {"url", "reachable", "trouble", "not_stored"}
 
 
 def test_a_cache_that_is_switched_off(machine: Program) -> None:
@@ -80,7 +81,20 @@ def test_a_cache_that_is_switched_off(machine: Program) -> None:
     finding = found(machine, PIP_NO_CACHE_DIR="1")["cache-disabled"]
 
     assert finding["severity"] == "error"
-    assert "unset PIP_NO_CACHE_DIR" in finding["fix"]
+    assert finding["fix"] == "unset PIP_NO_CACHE_DIR"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the command is for a POSIX shell")
+def test_a_cache_that_a_file_switches_off(machine: Program, tmp_path: Path) -> None:
+    """`no-cache-dir` in pip's configuration is an error; the command takes it out there."""
+    config = tmp_path / "pip.conf"
+    config.write_text("[global]\nno-cache-dir = true\n")
+    finding = found(machine, PIP_CONFIG_FILE=str(config))["cache-disabled"]
+
+    environ = {**machine.pip.environ(cache_dir=None), "PIP_CONFIG_FILE": str(config)}
+    subprocess.run(finding["fix"], shell=True, check=True, env=environ)
+
+    assert found(machine, PIP_CONFIG_FILE=str(config)) == {}
 
 
 @root_only
@@ -93,6 +107,19 @@ def test_a_cache_of_another_user(machine: Program) -> None:
     subprocess.run(finding["fix"].removeprefix("sudo "), shell=True, check=True)
 
     assert found(machine) == {}
+
+
+@root_only
+def test_a_cache_that_cannot_be_made(machine: Program, tmp_path: Path) -> None:
+    """Where the cache is not there and may not be made, the command makes it, and the user's own."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    os.chown(closed, NOBODY, NOBODY)
+    at = replace(machine, cache_dir=closed / "pip")
+
+    subprocess.run(found(at)["cache-not-owned"]["fix"].removeprefix("sudo "), shell=True, check=True)
+
+    assert found(at) == {}
 
 
 @root_only
@@ -129,22 +156,29 @@ def test_a_cache_that_everybody_may_write(machine: Program) -> None:
 
 
 def test_pips_of_both_layouts(machine: Program, pip_of: PipOf) -> None:
-    """An old pip beside a new one downloads all again for itself; the command upgrades the old one."""
+    """An old pip beside a new one downloads all again for itself; the command warms for both at once."""
     old = pip_of("23.2.1").python
     path = os.pathsep.join([str(machine.pip.python.parent), str(old.parent)])
 
     finding = found(machine, PATH=path, VIRTUAL_ENV=str(old.parent.parent))["both-layouts"]
 
     assert "23.2.1" in finding["message"]
-    assert finding["fix"].endswith("-m pip install --upgrade pip")
+    assert finding["fix"].startswith("wheelwarm prefetch -r requirements.txt --python")
     assert str(old.parent) in finding["fix"]
+    assert str(machine.pip.python.parent) in finding["fix"]
 
 
 def test_a_section_that_no_pip_reads(machine: Program) -> None:
-    """`http/` is of no use to the one pip here."""
-    (machine.cache_dir / "http").mkdir()
+    """`http/` is of no use to the one pip here; the command would remove what is in it."""
+    entry = machine.cache_dir.joinpath("http", *"abcde", "abcde" + "f" * 51)
+    entry.parent.mkdir(parents=True)
+    entry.write_bytes(b"old")
+    finding = found(machine)["legacy-section"]
+    assert finding["severity"] == "note"
 
-    assert found(machine)["legacy-section"]["severity"] == "note"
+    assert machine.run(*shlex.split(finding["fix"])[1:], "--yes").code == 0
+
+    assert not entry.exists()
 
 
 def test_pips_with_a_cache_each(machine: Program, tmp_path: Path) -> None:
@@ -202,6 +236,37 @@ def test_an_index_that_is_down(machine: Program) -> None:
     assert found(machine, "--offline") == {}
 
 
+def test_an_index_that_nobody_certifies(machine: Program) -> None:
+    """A server whose certificate is not trusted gives pip nothing, so it is a warning that says what to give."""
+    machine.index.put("/simple/pip/", b"never seen")
+
+    finding = found(machine, PIP_CERT=None)["index-fails"]
+
+    assert finding["severity"] == "warning"
+    assert finding["message"].startswith(f"TLS failed for {machine.index.simple_url}pip/")
+    assert "PIP_CERT" in finding["fix"]
+    assert f"{machine.index.simple_url} (gives no page)" in examine(machine, PIP_CERT=None).out
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_an_index_that_refuses(machine: Program, status: int) -> None:
+    """An index that answers with an error is a warning; of credentials in its URL nothing is said."""
+    machine.index.inject("/simple/pip/", failure(status), times=None)
+    url = machine.index.simple_url.replace("://", "://me:secret@")
+
+    finding = found(machine, PIP_INDEX_URL=url)["index-fails"]
+
+    assert f"answered {status}" in finding["message"]
+    assert "secret" not in str(finding)
+
+
+def test_a_proxy_that_is_down(machine: Program) -> None:
+    """Where the proxy takes no connection, the message names the proxy."""
+    finding = found(machine, PIP_PROXY="http://localhost:9")["index-unreachable"]
+
+    assert "localhost:9 takes no connection" in finding["message"]
+
+
 def test_an_index_without_tls(machine: Program) -> None:
     """Nothing is cached by pip from plain http, unless the host is trusted."""
     with serve_index(tls=False) as plain:
@@ -218,6 +283,14 @@ def test_a_clock_that_is_wrong(machine: Program, seconds: int, way: str) -> None
     finding = found(machine)["clock"]
 
     assert f"120 minutes {way}" in finding["message"]
+
+
+def test_a_page_that_a_cache_has_kept(machine: Program) -> None:
+    """A response that is two hours old by its own word tells of no wrong clock."""
+    date = formatdate(time.time() - 7200, usegmt=True)
+    machine.index.set_headers("/simple/pip/", {"Date": date, "Age": "7200"})
+
+    assert "clock" not in found(machine)
 
 
 def test_a_date_that_is_none(machine: Program) -> None:
@@ -240,12 +313,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_is_nearly_full(machine: Program, small_disk: Path) -> None:
-    """Less than a twentieth free is a warning; a disk with room is none."""
+    """Less than a twentieth free is a warning, with the command that trims; a disk with room is none."""
     at = replace(machine, cache_dir=small_disk / "cache")
     assert found(at) == {}
     (small_disk / "big").write_bytes(bytes(4_000_000))
+    assert "config set global.cache-dir" in found(at)["disk-nearly-full"]["fix"]
 
-    assert "wheelwarm stats" in found(at)["disk-nearly-full"]["fix"]
+    (at.cache_dir / "http-v2").mkdir(parents=True)
+    fix = shlex.split(found(at)["disk-nearly-full"]["fix"])
+
+    assert fix[:2] == ["wheelwarm", "prune"]
+    assert machine.run(*fix[1:], "--dry-run").code == 0
 
 
 def test_a_python_that_is_not_there_is_an_error(machine: Program) -> None:
@@ -271,7 +349,7 @@ def test_the_worst_comes_first() -> None:
     """Errors stand before warnings, warnings before notes."""
     seen = Examination(
         pips=(Pip(python="python", cache_dir="/c", use=Use.NOT_OWNED),),
-        servers=(Server(url="https://a/", host="a", is_reachable=False),),
+        servers=(Server(url="https://a/", host="a", peer="a:443", is_reachable=False),),
         others=("/other",),
     )
 
@@ -280,7 +358,37 @@ def test_the_worst_comes_first() -> None:
 
 def test_one_server_s_clock_alone_proves_nothing() -> None:
     """Where two servers disagree, the wrong clock may be theirs."""
-    right = Server(url="https://a/", host="a", is_reachable=True, ahead=1.0)
+    right = Server(url="https://a/", host="a", peer="a:443", is_reachable=True, ahead=1.0)
     wrong = replace(right, ahead=9000.0)
 
     assert findings(Examination(pips=(Pip(python="python"),), servers=(right, wrong))) == ()
+
+
+@pytest.mark.parametrize(
+    ("system", "user", "owner", "clock"),
+    [
+        ("linux", "me", "sudo chown -R me '/a cache'", "sudo timedatectl set-ntp true"),
+        ("linux", "root", "chown -R root '/a cache'", "timedatectl set-ntp true"),
+        ("darwin", "me", "sudo chown -R me '/a cache'", "sudo sntp -sS time.apple.com"),
+        ("win32", "me", 'icacls "/a cache" /grant me:(OI)(CI)F /T', "w32tm /resync"),
+    ],
+)
+def test_each_system_has_commands_of_its_own(system: str, user: str, owner: str, clock: str) -> None:
+    """What mends a finding is typed otherwise on each system, and without sudo by root."""
+    seen = Examination(
+        pips=(Pip(python="python", cache_dir="/a cache", use=Use.NOT_OWNED),),
+        folder=Folder(path="/a cache", user=user, free=1, total=1),
+        servers=(Server(url="https://a/", host="a", peer="a:443", is_reachable=True, ahead=9000.0),),
+        system=system,
+    )
+
+    fixes = {finding.code: finding.fix for finding in findings(seen)}
+
+    assert fixes == {"cache-not-owned": owner, "clock": clock}
+
+
+def test_a_variable_is_unset_as_the_system_does_it() -> None:
+    """What switches the cache off by a variable is taken back in the shell of the system."""
+    seen = Examination(pips=(Pip(python="python", use=Use.DISABLED, by_variable=True),), system="win32")
+
+    assert [finding.fix for finding in findings(seen)] == ["set PIP_NO_CACHE_DIR="]

@@ -55,6 +55,7 @@ def check_status(url: str, response: BaseHTTPResponse, *, ranged: bool = False) 
         message,
         hint="Give credentials as pip takes them." if status in (401, 403, 407) else "",
         pip_may=status in (401, 403, 407),
+        status=status,
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from wheelwarm import urls
 from wheelwarm.cache import freshness
@@ -39,6 +40,7 @@ SECTIONS = frozenset({Section.HTTP.value, Section.HTTP_V2.value, Section.WHEELS.
 # Every index that has any wheels is likely to have this one.
 ASKED_PROJECT = "pip"
 TIMEOUT_SECONDS = 10.0
+ABSENT = 404
 _VERSIONED = re.compile(r"python3\.\d+(?:\.exe)?")
 
 
@@ -74,7 +76,7 @@ def folder(path: Path) -> Folder:
     usage = shutil.disk_usage(existing)
     here = Folder(path=str(path), user=_user(), free=usage.free, total=usage.total)
     if existing != path:
-        return here
+        return replace(here, is_made=False)
     return replace(
         here,
         sections=frozenset(section for section in SECTIONS if (path / section).is_dir()),
@@ -106,7 +108,8 @@ def servers(target: Target, environ: Mapping[str, str], *, now: float) -> Iterat
     for url in " ".join(configured).split():
         if (where := server_of(url, proxy=target.setting("proxy"))) is None:
             continue
-        server = Server(url=redact(url), host=where[0], is_reachable=answers(where))
+        peer = f"{where[0]}:{where[1]}"
+        server = Server(url=redact(url), host=urlsplit(url).hostname or "", peer=peer, is_reachable=answers(where))
         if not server.is_reachable or only_pip_can(url, network):
             yield server
         elif url.startswith("http://") and not urls.is_trusted(url, trusted):
@@ -122,7 +125,7 @@ def _ask(python: str | None, environ: Mapping[str, str], cwd: Path) -> tuple[Pip
     try:
         target = probe(python, environ=environ, cwd=cwd)
     except CacheDisabledError:
-        return Pip(python=name, use=Use.DISABLED), None
+        return Pip(python=name, use=Use.DISABLED, by_variable="PIP_NO_CACHE_DIR" in environ), None
     except CacheOwnerError as error:
         return Pip(python=name, use=Use.NOT_OWNED, cache_dir=error.path), None
     layout = target.traits.layout
@@ -186,13 +189,14 @@ def _judged(server: Server, url: str, target: Target, fetcher: Fetcher, scratch:
     headers = {name: value for name, value in target.traits.page_headers.items() if value}
     page_url = f"{url.rstrip('/')}/{ASKED_PROJECT}/"
     page = _fetched(Download(name="page", url=page_url, headers=headers), fetcher, scratch / "page")
-    if page is None:
-        return server
+    if isinstance(page, FetchError):
+        # Many an index has no such project, and is none the worse.
+        return server if page.status == ABSENT else replace(server, trouble=page.message, remedy=page.hint)
     server = replace(server, ahead=_ahead(page.headers, now))
     metadata = _metadata_url(page)
     headers = {name: value for name, value in target.traits.metadata_headers.items() if value}
     file = _fetched(Download(name="file", url=metadata, headers=headers), fetcher, scratch / "f") if metadata else None
-    judged, what = (file, "file") if file else (page, "index page")
+    judged, what = (page, "index page") if file is None or isinstance(file, FetchError) else (file, "file")
     refusal = freshness.storable(judged.status, judged.headers, headers)
     return replace(server, what=what, refusal=refusal.value if refusal else "")
 
@@ -207,15 +211,19 @@ def _metadata_url(page: Fetched) -> str | None:
     return next((link.metadata_url for link in reversed(links) if link.core_metadata is not None), None)
 
 
-def _fetched(download: Download, fetcher: Fetcher, body: Path) -> Fetched | None:
+def _fetched(download: Download, fetcher: Fetcher, body: Path) -> Fetched | FetchError:
     try:
         return fetcher.fetch(download, body)
-    except FetchError:
-        return None
+    except FetchError as error:
+        return error
 
 
 def _ahead(headers: Mapping[str, str], now: float) -> float | None:
+    """Return by how many seconds our clock is ahead; a response from a cache on the way says how old it is (Age)."""
+    told = freshness.lowered(headers)
+    age = told.get("age", "")
     try:
-        return now - parsedate_to_datetime(freshness.lowered(headers)["date"]).timestamp()
+        date = parsedate_to_datetime(told["date"]).timestamp()
     except (KeyError, ValueError):
         return None
+    return now - date - (int(age) if age.isascii() and age.isdigit() else 0)

@@ -12,7 +12,7 @@ from wheelwarm.render.plain import plain, size
 
 if TYPE_CHECKING:
     from wheelwarm.doctor import DoctorReport
-    from wheelwarm.health.diagnosis import Finding, Pip
+    from wheelwarm.health.diagnosis import Finding, Pip, Server
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold"}
 
@@ -23,7 +23,7 @@ def doctor_page(report: DoctorReport) -> None:
     if folder := report.seen.folder:
         _print("cache", [f"{path_text(folder.path)} ({', '.join(sorted(folder.sections)) or 'empty'})"])
         _print("disk", [f"{size(folder.free)} free of {size(folder.total)}"])
-    _print("index", [f"{server.url}{_judgement(server.what, server.refusal)}" for server in report.seen.servers])
+    _print("index", [f"{server.url} ({_judgement(server)})" for server in report.seen.servers])
     for finding in report.findings:
         _print_finding(finding)
     wrong = [finding for finding in report.findings if finding.severity is not Severity.NOTE]
@@ -49,10 +49,12 @@ def _pip_text(pip: Pip) -> str:
     return f"{pip.version or '?'}  {path_text(pip.python)}  {where}"
 
 
-def _judgement(what: str, refusal: str) -> str:
-    if not what:
-        return ""
-    return f" (pip stores no {what}: {refusal})" if refusal else " (pip stores what it sends)"
+def _judgement(server: Server) -> str:
+    if not server.is_reachable:
+        return "no answer"
+    if not server.what:
+        return "gives no page" if server.trouble else "plain http" if server.is_insecure else "not judged"
+    return f"pip stores no {server.what}: {server.refusal}" if server.refusal else "pip stores what it sends"
 
 
 def doctor_data(report: DoctorReport) -> dict[str, Any]:
@@ -78,7 +80,12 @@ def doctor_data(report: DoctorReport) -> dict[str, Any]:
         if folder
         else None,
         "indexes": [
-            {"url": server.url, "reachable": server.is_reachable, "not_stored": server.refusal or None}
+            {
+                "url": server.url,
+                "reachable": server.is_reachable,
+                "trouble": server.trouble or None,
+                "not_stored": server.refusal or None,
+            }
             for server in report.seen.servers
         ],
     }

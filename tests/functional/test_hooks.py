@@ -68,14 +68,16 @@ def take(project: Checkout, hooks: Checkout, *ids: str, args: dict[str, str] | N
 
 
 def test_a_commit_is_checked_and_a_checkout_warms(project: Checkout, index: Index) -> None:
-    """A commit tells without network what is not in the cache; a checkout fetches it; then the commit passes."""
+    """A commit tells without network what is not in the cache; a checkout fetches it, no more; the commit passes."""
     project.run("git", "commit", "--quiet", "--no-verify", "--message", "Begin")
     (project.folder / "requirements.txt").write_text("app==1.0\nlib==2.0  # needed by app\n")
     refused = project.commit("Pin", code=1)
     assert "miss (" in refused, refused
     assert not index.requests
 
-    project.run("git", "checkout", "--quiet", "-b", "warm")
+    said = project.run("git", "checkout", "--quiet", "-b", "warm")
+    assert "warm pip's cache" in said
+    assert "is pip's cache warm?" not in said
     assert {Path(request.path).name for request in index.artifact_requests()} == {
         "app-1.0-py3-none-any.whl",
         "lib-2.0-py3-none-any.whl",
@@ -141,6 +143,7 @@ def test_a_commit_of_other_files_runs_no_check(project: Checkout) -> None:
         ("requirements/test.txt", True),
         ("services/api/pyproject.toml", True),
         ("pylock.ci.toml", True),
+        ("constraints.txt", True),
         ("requirements.txt.orig", False),
         ("docs/requirements.md", False),
         ("mypyproject.toml", False),

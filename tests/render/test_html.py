@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium")
 HOSTILE = "<img src=x onerror=document.title='taken'>"
 
 
@@ -117,7 +118,7 @@ def test_a_file_that_cannot_be_written_is_left_as_it_is(stock: Stock, tmp_path: 
     assert sorted(one.name for one in tmp_path.iterdir()) == ["cache", "scratch", "taken"]
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium")
+@needs_browser
 def test_a_browser_draws_it(stock: Stock, tmp_path: Path) -> None:
     """Charts and table are there without any network, and a name with markup in it stays a name."""
     (stock.root / "http-v2" / HOSTILE).write_bytes(b"stray")
@@ -135,7 +136,63 @@ def test_a_browser_draws_it(stock: Stock, tmp_path: Path) -> None:
     assert f"http-v2/{HOSTILE}" in map(html.unescape, rows)
 
 
-def browse(path: Path, scratch: Path) -> str:
+@needs_browser
+@pytest.mark.parametrize("theme", [(), ("--blink-settings=preferredColorScheme=0",)], ids=["light", "dark"])
+def test_every_box_can_be_read(stock: Stock, tmp_path: Path, theme: tuple[str, ...]) -> None:
+    """Text in a box is drawn in a colour that differs from the box's as WCAG asks (AA, 4.5 to 1), light and dark."""
+    path = tmp_path / "page.html"
+    write_page(report(stock), path)
+
+    drawn = browse(path, tmp_path, *theme)
+
+    colours = set(re.findall(r"fill: rgb\(([\d, ]+)\); fill-opacity: 1; stroke.*?fill: rgb\(([\d, ]+)\)", drawn))
+    boxes = {pair for pair in colours if pair[1] == "255, 255, 255"}
+    assert f'data-theme="{"dark" if theme else "light"}"' in drawn
+    assert len(boxes) >= 6
+    assert {pair for pair in boxes if contrast(*pair) < 4.5} == set()
+
+
+@needs_browser
+def test_a_box_that_is_opened_shows_the_way_back(stock: Stock, tmp_path: Path) -> None:
+    """A click on a project shows its versions, and above them, inside the picture, a bar that leads back to all."""
+    path = tmp_path / "page.html"
+    click = "new MouseEvent('click', { bubbles: true })"
+    script = f"setTimeout(() => document.querySelectorAll('g.slice path')[1].dispatchEvent({click}), 500)"
+    path.write_text(page(report(stock)).replace("root.dataset.ready =", f"{script}; root.dataset.ready ="))
+
+    bar = re.search(r'class="pathbar.*?<path class="surface" d="M[\d.]+,([-\d.]+)', browse(path, tmp_path))
+
+    assert bar
+    assert float(bar[1]) >= 0
+
+
+@needs_browser
+def test_an_empty_cache_is_said_to_be_empty(tmp_path: Path) -> None:
+    """Where there is nothing to draw there are words, no axis from minus one byte to one."""
+    (tmp_path / "cache").mkdir()
+    path = tmp_path / "page.html"
+    write_page(report(Stock(tmp_path / "cache", tmp_path)), path)
+
+    drawn = browse(path, tmp_path)
+
+    assert drawn.count(">Nothing is in this cache yet.<") == 2
+    assert ">No prefetch has run on this cache yet.<" in drawn
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours (`red, green, blue`) by WCAG 2.1, from 1 to 21."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour by WCAG 2.1."""
+    shares = [int(part) / 255 for part in colour.split(",")]
+    red, green, blue = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def browse(path: Path, scratch: Path, *options: str) -> str:
     """Return what a browser without network made of a page, as HTML."""
     command = [
         str(BROWSER),
@@ -145,6 +202,7 @@ def browse(path: Path, scratch: Path) -> str:
         "--host-resolver-rules=MAP * ~NOTFOUND",
         f"--user-data-dir={scratch / 'browser'}",
         "--virtual-time-budget=20000",
+        *options,
         "--dump-dom",
         path.as_uri(),
     ]

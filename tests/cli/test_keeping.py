@@ -95,11 +95,12 @@ def test_the_plan_fits_80_columns(stock: Stock) -> None:
         (["--older-than", "3m"], "months"),
     ],
 )
-def test_a_usage_error_removes_nothing(stock: Stock, arguments: list[str], words: str) -> None:
-    """No selector, and an amount that could be meant twice: exit code 2, with what to type."""
+@pytest.mark.parametrize("agreed", [("--yes",), ()])
+def test_a_usage_error_removes_nothing(stock: Stock, arguments: list[str], words: str, agreed: tuple[str, ...]) -> None:
+    """No selector, and an amount that could be meant twice: exit code 2, with what to type, before --yes is missed."""
     before = files(stock.root)
 
-    answer = run(stock, "prune", *arguments, "--yes", width=200)
+    answer = run(stock, "prune", *arguments, *agreed, width=200)
 
     assert (answer.code, files(stock.root)) == (2, before)
     assert words in answer.err

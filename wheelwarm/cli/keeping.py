@@ -74,8 +74,6 @@ def prune(
     Selectors add up: what any of them names goes. What --keep needs stays, whatever else is asked; --keep alone lets
     everything else go. Temporary files that may be a running pip's are left alone.
     """
-    if not (yes or dry_run):
-        check_may_ask(as_json=as_json)
     with answering("prune", as_json=as_json):
         from wheelwarm.prune import Request, survey
         from wheelwarm.prune import remove as operate
@@ -89,6 +87,8 @@ def prune(
             older_than, max_size, keep=bool(keep.together), stale=stale, legacy=legacy, other_pythons=other_pythons,
             index_pages=index_pages, orphans=orphans,
         )  # fmt: skip
+        if not (yes or dry_run):
+            check_may_ask(as_json=as_json)
         with observer() as watcher:
             watcher.phase("asking pip about itself")
             where, targets = choose(by_target=policy.for_targets)

@@ -12,7 +12,7 @@ from wheelwarm.inputs import lockfile, locking
 from wheelwarm.inputs.requirements import read
 from wheelwarm.model import Kind, Resolution
 from wheelwarm.resolution.pins import artifact_of_url
-from wheelwarm.resolution.resolver import input_digest
+from wheelwarm.resolution.question import input_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

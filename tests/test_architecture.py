@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import wheelwarm
+from wheelwarm import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -188,6 +189,18 @@ def test_modules_are_short(module: str) -> None:
     """No module has more than 400 lines, and there is none for odds and ends."""
     assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 400
     assert module.rpartition(".")[2] not in {"utils", "util", "helpers", "common", "misc"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_error_says_what_to_do_next(module: str) -> None:
+    """Whatever ends a run is raised with a hint; cache.format's errors about URLs end none."""
+    ends = {one for one in vars(errors) if one.endswith("Error")} - {"FetchError", "FormatError", "ExcessError"}
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    calls = [call for call in ast.walk(tree) if isinstance(call, ast.Call) and ast.unparse(call.func) in ends]
+
+    bare = [ast.unparse(call) for call in calls if not any(word.arg == "hint" for word in call.keywords)]
+
+    assert module == "wheelwarm.cache.format" or bare == []
 
 
 def test_help_starts_without_the_operations() -> None:

@@ -110,7 +110,8 @@ def _table_in(path: Path, sections: tuple[str, ...]) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as exc:
-        raise InputError(f"{path} cannot be read: {exc.strerror or exc}.") from exc
+        hint = "Mend its permissions: a configuration counts for all folders below it."
+        raise InputError(f"{path} cannot be read: {exc.strerror or exc}.", hint=hint) from exc
     if not all(section.encode() in content for section in sections):
         return None
     table: Any = _parsed(path, content)

@@ -293,7 +293,8 @@ class HttpCache:
         try:
             yield
         except OSError as exc:
-            raise CacheError(f"The cache {self.root} cannot be read: {exc.strerror or exc}.") from exc
+            hint = "`wheelwarm doctor` says whose it is, and what to type."
+            raise CacheError(f"The cache {self.root} cannot be read: {exc.strerror or exc}.", hint=hint) from exc
 
 
 def _unlink(path: Path) -> bool:

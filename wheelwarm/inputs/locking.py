@@ -124,7 +124,10 @@ def _one_hash(artifact: Artifact) -> tuple[str, str]:
     for algorithm in STRONG_HASHES:
         if algorithm in artifact.hashes:
             return algorithm, artifact.hashes[algorithm]
-    raise InputError(f"No hash is known of {artifact.filename or artifact.url}, which a lock has to state.")
+    raise InputError(
+        f"No hash is known of {artifact.filename or _bare(artifact.url)}, which a lock has to state.",
+        hint="Take it from an index whose pages state hashes, or leave out --lock.",
+    )
 
 
 def _version(artifact: Artifact) -> Version | None:

@@ -111,7 +111,10 @@ def decode(data: bytes, *, source: str) -> str:
     try:
         text = _decode(data)
     except LookupError as exc:
-        raise InputError(f"{place(source, 0)} declares an encoding that Python does not know: {exc}.") from exc
+        raise InputError(
+            f"{place(source, 0)} declares an encoding that Python does not know: {exc}.",
+            hint="Save it as UTF-8, and take that comment out.",
+        ) from exc
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
         raise _not_text(source, line) from exc

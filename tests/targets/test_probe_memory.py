@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,16 @@ import pytest
 
 from tests.helpers.pips import isolated_environ
 from wheelwarm.targets import probe_memory, probing
-from wheelwarm.targets.probe_memory import LIMIT, ProbeMemory, cache_home, mark, owner_of, relative, surroundings
+from wheelwarm.targets.probe_memory import (
+    LIMIT,
+    ProbeMemory,
+    cache_home,
+    libraries,
+    mark,
+    owner_of,
+    relative,
+    surroundings,
+)
 from wheelwarm.targets.probing import probe
 from wheelwarm.targets.target import run
 
@@ -198,6 +208,21 @@ def test_where_a_user_has_caches(
     """Each system has its own place for caches; a relative one counts as none."""
     monkeypatch.setattr(sys, "platform", platform)
     assert str(cache_home(environ)) == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a C library of Linux")
+@pytest.mark.parametrize("error", [OSError(22, "Invalid argument"), ValueError("unrecognized configuration name")])
+def test_a_c_library_without_a_version_is_none_the_worse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """On Alpine musl refuses to say which GNU libc it is; the answers are remembered for the system's release."""
+
+    def refuse(_name: str) -> str:
+        raise error
+
+    with_version = surroundings({})
+    monkeypatch.setattr(os, "confstr", refuse)
+
+    assert libraries() == platform.release()
+    assert surroundings({}) != with_version
 
 
 def test_paths_from_here_make_the_folder_count() -> None:

@@ -96,12 +96,19 @@ def cache_home(environ: Mapping[str, str]) -> Path | None:
 
 def surroundings(environ: Mapping[str, str]) -> str:
     """Return a digest of what else an answer depends on: the user, the system's libraries, variables of pip's."""
-    libc = os.confstr("CS_GNU_LIBC_VERSION") if sys.platform == "linux" else platform.release()
     user = os.geteuid() if os.name == "posix" else 0
     counting = sorted(name for name in environ if name in _NAMES or name.startswith(_PREFIXES))
     folder = str(Path.cwd()) if relative(environ) else ""
-    words = [str(libc), str(user), folder, *(f"{one}={environ[one]}" for one in counting)]
+    words = [libraries(), str(user), folder, *(f"{one}={environ[one]}" for one in counting)]
     return hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def libraries() -> str:
+    """Name the system's C library where it tells its version, else the system's release: it decides about wheels."""
+    if sys.platform == "linux":
+        with suppress(OSError, ValueError):  # musl, Alpine's, knows no such name
+            return str(os.confstr("CS_GNU_LIBC_VERSION"))
+    return platform.release()
 
 
 def relative(environ: Mapping[str, str]) -> bool:

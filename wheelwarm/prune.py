@@ -113,18 +113,25 @@ def survey(cache_dir: Path, request: Request, *, observer: Observer) -> Pruning:
     """Plan what goes by a policy. Nothing is removed yet.
 
     Raises CacheError for a directory that is no cache of pip's, ResolveError when the needs of an input to keep are
-    not known.
+    not known. A directory that a target's pip has told, and has put nothing into yet, is a cache.
     """
-    now = time.time()
-    removal.check_is_cache(cache_dir, home=Path.home())
+    now, targets = time.time(), request.targets
+    if targets and _is_unused(cache_dir):
+        targets = ()
+    else:
+        removal.check_is_cache(cache_dir, home=Path.home())
     with opened(cache_dir) as ledger:
         observer.phase("finding what is needed")
-        needed = {path for target in request.targets for path in _needed(request.keep, target, ledger, now)}
+        needed = {path for target in targets for path in _needed(request.keep, target, ledger, now)}
         find = look if request.named or request.policy.by_contents else glance
         holdings = _dated(find(cache_dir, ledger, observer=observer), request, ledger)
-        readers = [_reader(target) for target in request.targets] or [Reader()]
+        readers = [_reader(target) for target in targets] or [Reader()]
         picks = retention.picks(holdings.all, request.policy, needed=needed, readers=readers, now=now)
         return _pruning(holdings, picks, request, needed=needed, warnings=ledger.warnings, now=now)
+
+
+def _is_unused(cache_dir: Path) -> bool:
+    return not cache_dir.exists() or (cache_dir.is_dir() and next(cache_dir.iterdir(), None) is None)
 
 
 def remove(selected: Selected) -> Removal:

@@ -65,6 +65,24 @@ def test_what_is_kept_is_all_that_pip_asks_for(
         assert [request.path for request in index.requests if request.status == 200] == [], command
 
 
+@pytest.mark.parametrize("is_made", [False, True])
+def test_a_cache_that_pip_has_not_used_yet_has_nothing_to_prune(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path, is_made: bool
+) -> None:
+    """A cron job on a machine, or in a volume, that is new: exit code 0, nothing to remove, and no folder is made."""
+    if is_made:
+        cache_dir.mkdir()
+    program = Program(modern_pip, index, cache_dir)
+    file = requirements_file(tmp_path, "app")
+
+    for selectors in (["--older-than", "60d", "--max-size", "5GB", "--orphans"], ["--keep", file, "--legacy"]):
+        answer = program.run("prune", *selectors, "--yes")
+
+        assert (answer.code, answer.out.split()[0]) == (0, "0"), answer.err
+    assert cache_dir.exists() is is_made
+    assert not is_made or list(cache_dir.iterdir()) == []
+
+
 def test_needs_that_are_not_known_stop_everything(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
     """An input that no run has resolved and that is no list of pins: exit code 3, and no byte goes."""
     publish(index, tmp_path / "files")

@@ -22,6 +22,7 @@ OFFLINE = "offline"
 OURS = ("wheelwarm", "pip", "python", "tox", "nox")
 """The first words of commands that a test may run: nobody wants a recipe's `useradd` on the machine of the tests."""
 
+_NUMBER = re.compile(r"\b\d[\d.,]*+(?! (?:hit|stale|miss|entr|file|of \d))")
 _BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -64,7 +65,7 @@ def read_recipes(page: str) -> list[Recipe]:
 
 
 def alike(expected: str, output: str) -> bool:
-    """Whether the output is the expected one, but for numbers and spaces; a line `...` stands for any lines."""
+    """Whether the output is the expected one, but for spaces and numbers that count nothing; `...` is any lines."""
     patterns = [r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in _lines(expected)]
     return re.fullmatch("".join(patterns), "".join(f"{line}\n" for line in _lines(output))) is not None
 
@@ -75,7 +76,7 @@ def _blocks(section: str) -> Iterator[Block]:
 
 
 def _lines(text: str) -> list[str]:
-    return [re.sub(r"\d[\d.,]*", "0", " ".join(line.split())) for line in text.splitlines() if line.strip()]
+    return [_NUMBER.sub("0", " ".join(line.split())) for line in text.splitlines() if line.strip()]
 
 
 def _of_yaml(text: str) -> list[str]:

@@ -86,27 +86,48 @@ def test_a_ledger_that_is_none_is_passed_over(tmp_path: Path) -> None:
     assert versions(tmp_path / "other", "x") == []
 
 
-@pytest.mark.skipif(shutil.which("bash") is None or os.name != "posix", reason="bash is not here")
-def test_bash_takes_the_script(stock: Stock, tmp_path: Path) -> None:
-    """A real bash with the script that `--show-completion` prints completes the word."""
-    program = tmp_path / "bin" / "wheelwarm"
+def complete(shell: str, script: str, stock: Stock, folder: Path) -> list[str]:
+    """Let a real shell read what `--show-completion` prints, as `source.txt`, and run a script; return its words."""
+    if shutil.which(shell) is None or os.name != "posix":
+        pytest.skip(f"{shell} is not here")
+    program = folder / "bin" / "wheelwarm"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{AS_INSTALLED}" "$@"\n')
     program.chmod(0o755)
     environ = {**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
     environ |= {"PIP_CACHE_DIR": str(stock.root), "PYTHONPATH": str(Path(__file__).parents[2])}
-    source = {**environ, "_WHEELWARM_COMPLETE": "source_bash"}
-    script = subprocess.run(
-        [sys.executable, "-c", AS_INSTALLED], env=source, check=True, capture_output=True, text=True
-    ).stdout
-    asked = (
-        f"{script}\nCOMP_WORDS=(wheelwarm list num); COMP_CWORD=2; "
+    source = {**environ, "_WHEELWARM_COMPLETE": f"source_{shell}"}
+    with (folder / "source.txt").open("w") as file:
+        subprocess.run([program], env=source, check=True, stdout=file)
+    done = subprocess.run([shell, "-c", script], env=environ, cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def test_bash_takes_the_script(stock: Stock, tmp_path: Path) -> None:
+    """A real bash completes the word."""
+    script = (
+        ". ./source.txt; COMP_WORDS=(wheelwarm list num); COMP_CWORD=2; "
         "$(complete -p wheelwarm | sed -E 's/.*-F ([^ ]+).*/\\1/') wheelwarm num list; echo \"${COMPREPLY[@]}\""
     )
 
-    done = subprocess.run(["bash", "-c", asked], env=environ, check=True, capture_output=True, text=True)
+    assert complete("bash", script, stock, tmp_path) == ["numpy"]
 
-    assert done.stdout.strip() == "numpy"
+
+def test_fish_takes_the_script(stock: Stock, tmp_path: Path) -> None:
+    """A real fish completes a name, and the versions behind it."""
+    script = "source source.txt; complete -C 'wheelwarm remove fl'; complete -C 'wheelwarm remove flask=='"
+
+    assert complete("fish", script, stock, tmp_path) == ["flask", "flit-core", "flask==3.0", "flask==3.1"]
+
+
+def test_zsh_takes_the_script(stock: Stock, tmp_path: Path) -> None:
+    """A real zsh hands the names to the function of its own that shows and inserts them."""
+    script = (
+        'compdef() { :; }; _arguments() { print -r -- "$1"; }; '
+        ". ./source.txt; words=(wheelwarm list fl); CURRENT=3; _wheelwarm_completion"
+    )
+
+    assert complete("zsh", script, stock, tmp_path) == ["*:", ':(("flask"', '"flit-core"))']
 
 
 @pytest.mark.parametrize(

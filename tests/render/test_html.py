@@ -97,13 +97,13 @@ def test_data_ends_no_script(anything: str) -> None:
 
 
 def test_a_page_names_what_is_missing(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without plotly there is one sentence, and the extra to install."""
+    """Without plotly there is one sentence, and what installs the extra where wheelwarm itself is."""
     monkeypatch.setitem(sys.modules, "plotly", None)
 
     with pytest.raises(InputError, match="plotly") as caught:
         page(report(stock))
 
-    assert "wheelwarm[html]" in caught.value.hint
+    assert caught.value.hint == f"{sys.executable} -m pip install 'wheelwarm[html]'"
 
 
 def test_a_file_that_cannot_be_written_is_left_as_it_is(stock: Stock, tmp_path: Path) -> None:

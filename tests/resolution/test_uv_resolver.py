@@ -234,7 +234,7 @@ def test_uv_that_is_missing(
     answer = Program(modern_pip, index, cache_dir).run("prefetch", "lib", "--resolver", "uv", PATH=str(tmp_path))
     assert answer.code == 3
     assert "uv is not installed here." in answer.err
-    assert "pip install 'wheelwarm[uv]'" in answer.err
+    assert f"{sys.executable} -m pip install 'wheelwarm[uv]'" in answer.err
 
 
 def test_uv_beside_our_python_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ Names come from the cache and may be hostile: in the page they are data, never m
 from __future__ import annotations
 
 import json
+import sys
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,8 @@ def page(report: StatsReport) -> str:
         from plotly import graph_objects
         from plotly.offline import get_plotlyjs
     except ImportError as exc:
-        raise InputError("--html needs plotly, which is not installed.", hint="pip install 'wheelwarm[html]'") from exc
+        hint = f"{sys.executable} -m pip install 'wheelwarm[html]'"
+        raise InputError("--html needs plotly, which is not installed.", hint=hint) from exc
     figures = {
         "treemap": graph_objects.Figure(graph_objects.Treemap(**_treemap(report.holdings))),
         "used": graph_objects.Figure([graph_objects.Bar(**bars) for bars in _ages(report)]),

@@ -72,7 +72,9 @@ def find_uv(environ: Mapping[str, str]) -> str:
     beside = shutil.which("uv", path=str(Path(sys.executable).parent))
     found = beside or shutil.which("uv", path=environ.get("PATH", ""))
     if found is None:
-        raise InputError("uv is not installed here.", hint="Install it: pip install 'wheelwarm[uv]'")
+        raise InputError(
+            "uv is not installed here.", hint=f"Install it: {sys.executable} -m pip install 'wheelwarm[uv]'"
+        )
     return found
 
 

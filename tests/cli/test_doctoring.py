@@ -312,6 +312,25 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+def test_a_disk_that_takes_nothing(machine: Program, small_disk: Path) -> None:
+    """On a read-only file system root's pip uses its cache, since it owns it, and stores nothing: an error."""
+    at = replace(machine, cache_dir=small_disk / "cache")
+    (at.cache_dir / "http-v2").mkdir(parents=True)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+
+    finding = found(at)["cache-read-only"]
+
+    assert (finding["severity"], str(at.cache_dir) in finding["message"]) == ("error", True)
+    assert "config set global.cache-dir" in finding["fix"]
+
+
+def test_a_file_in_the_place_of_a_cache(machine: Program, tmp_path: Path) -> None:
+    """Where a file stands pip can keep nothing."""
+    (tmp_path / "taken").touch()
+
+    assert "cache-read-only" in found(replace(machine, cache_dir=tmp_path / "taken"))
+
+
 def test_a_disk_that_is_nearly_full(machine: Program, small_disk: Path) -> None:
     """Less than a twentieth free is a warning, with the command that trims; a disk with room is none."""
     at = replace(machine, cache_dir=small_disk / "cache")

@@ -68,6 +68,7 @@ class Folder:
     free: int
     total: int
     is_made: bool = True
+    is_writable: bool = True
     sections: frozenset[str] = frozenset()
     foreign: int = -1
     writable_by_all: bool = False
@@ -179,6 +180,10 @@ def of_folder(seen: Examination) -> Iterator[Finding]:
     """Whose the files are, and who else may write there."""
     if (folder := seen.folder) is None:
         return
+    if not folder.is_writable and seen.pips[0].use is Use.USED:
+        message = f"{folder.path} cannot be written, so pip stores nothing there and says nothing about it."
+        fix = f"{seen.word(seen.pips[0].python)} -m pip config set global.cache-dir DIR"
+        yield Finding(code="cache-read-only", severity=Severity.ERROR, message=message, fix=fix)
     if folder.foreign > 0:
         files = "1 file is" if folder.foreign == 1 else f"{folder.foreign:,} files are"
         message = f"{files} owned by another user: pip cannot replace what it cannot write."

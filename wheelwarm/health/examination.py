@@ -76,9 +76,10 @@ def folder(path: Path) -> Folder:
     usage = shutil.disk_usage(existing)
     here = Folder(path=str(path), user=_user(), free=usage.free, total=usage.total)
     if existing != path:
-        return replace(here, is_made=False)
+        return replace(here, is_made=False, is_writable=not path.exists() and os.access(existing, os.W_OK))
     return replace(
         here,
+        is_writable=os.access(path, os.W_OK),
         sections=frozenset(section for section in SECTIONS if (path / section).is_dir()),
         foreign=_foreign(path),
         writable_by_all=_is_writable_by_all(path),

@@ -36,7 +36,7 @@ def stock(tmp_path: Path) -> Stock:
     (tmp_path / "scratch").mkdir()
     made = Stock(tmp_path / "cache", tmp_path / "scratch")
     for number in range(90):
-        made.wheel(f"demo{number}", "1.0")
+        made.wheel(f"demo{number}" if number else "all", "1.0")
     for number in range(9):
         made.wheel("many", f"{number}.0")
     with Ledger(made.root) as ledger:
@@ -69,7 +69,8 @@ def test_the_parts_of_the_treemap_sum_up(stock: Stock) -> None:
     inside: dict[str, int] = {}
     for parent, value in zip(treemap["parents"], treemap["values"], strict=True):
         inside[parent] = inside.get(parent, 0) + value
-    assert boxes["all"] == found.total.bytes
+    assert boxes["/"] == found.total.bytes
+    assert treemap["parents"].count("") == 1
     assert all(boxes[parent] == value for parent, value in inside.items() if parent)
     assert len(boxes) == len(treemap["ids"])
     assert any("more projects" in label for label in treemap["labels"])

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # What a browser still draws at once, and an eye still tells apart.
 _PROJECTS, _VERSIONS, _RUNS = 80, 6, 200
 _REST = "\N{HORIZONTAL ELLIPSIS}"
+_ALL = "/"  # no project has this name
 
 
 def write_page(report: StatsReport, path: Path) -> int:
@@ -100,9 +101,9 @@ def _row(holding: Holding) -> list[object]:
 def _treemap(holdings: Iterable[Holding]) -> dict[str, Any]:
     """Return project -> version as plotly's lists; what is small goes together, and all sums are those of the parts."""
     groups = grouped(holdings, lambda one: one.contents.name or "without a name")
-    nodes = [("", "all", "", Tally.of(one for members in groups.values() for one in members))]
+    nodes = [(_ALL, "all", "", Tally.of(one for members in groups.values() for one in members))]
     for project, members in _largest(groups, _PROJECTS, "projects"):
-        nodes.append((project, project, "", Tally.of(members)))
+        nodes.append((project, project, _ALL, Tally.of(members)))
         if project.startswith(_REST):
             continue  # versions of different projects have nothing in common
         versions = grouped(members, lambda one: one.contents.version or "index page, others")
@@ -111,9 +112,9 @@ def _treemap(holdings: Iterable[Holding]) -> dict[str, Any]:
             for version, of_version in _largest(versions, _VERSIONS, "versions")
         ]
     return {
-        "ids": [node[0] or "all" for node in nodes],
+        "ids": [node[0] for node in nodes],
         "labels": [_label(node[1]) for node in nodes],
-        "parents": ["" if node[1] == "all" and not node[0] else node[2] or "all" for node in nodes],
+        "parents": [node[2] for node in nodes],
         "values": [node[3].bytes for node in nodes],
         "text": [f"{size(node[3].bytes)}, {count_text(node[3].entries, 'entry', 'entries')}" for node in nodes],
         "branchvalues": "total",

@@ -5,6 +5,7 @@ from __future__ import annotations
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "prefetch": (
         ("wheelwarm prefetch -r requirements.txt", "what a project needs, for its own Python"),
+        ("wheelwarm prefetch -r requirements.txt --lock pylock.toml", "and what installs with no network at all"),
         ("wheelwarm prefetch 'pyproject.toml[test]'", "what a project and an extra of it declare"),
         ("wheelwarm prefetch --script tool.py", "what a script says that it needs (PEP 723)"),
         ("wheelwarm prefetch 'flask[async]' --python 3.12", "one project with an extra, for another Python"),
@@ -14,10 +15,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "check": (
         ("wheelwarm check -r requirements.txt", "what pip would find, without network"),
         ("wheelwarm check -r requirements.txt || make warm", "exit code 1 when something is missing"),
+        ("wheelwarm check --offline -r pylock.toml", "would an install succeed with the network down?"),
         ("wheelwarm check 'numpy>=2' --resolve", "let pip ask the index what it would take today"),
     ),
     "stats": (
         ("wheelwarm stats --top 30", "the thirty largest projects"),
+        ("wheelwarm stats --html cache.html", "a page with a treemap and a table, to look at"),
         ("wheelwarm stats --json | jq .data.reclaimable", "what could go, for a program"),
     ),
     "list": (
@@ -41,6 +44,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "prune": (
         ("wheelwarm prune --older-than 30d --dry-run", "show what would go"),
         ("wheelwarm prune --older-than 90d --yes", "without asking, as from cron"),
+        ("wheelwarm prune --keep requirements.txt --yes", "all but what a project needs, as in CI"),
     ),
     "doctor": (
         ("wheelwarm doctor", "look at everything, the indexes too"),

@@ -52,6 +52,18 @@ def test_every_example_is_one_that_the_program_takes(line: str) -> None:
     assert {word for word in words if word.startswith("-")} <= known
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_option_of_a_page_exists(page: Path) -> None:
+    """Whatever a page shows or says to type names commands and options that the program has."""
+    text = re.sub(r"\n +\[", " [", page.read_text(encoding="utf-8"))  # usage that goes on in the next line
+    typed = re.findall(r"\bwheelwarm ([a-z]+)((?: (?!wheelwarm |pip )[^\s`&|#]+)+)", text.replace("|VERSION", ""))
+
+    for command, rest in typed:
+        if options := set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest)):
+            assert command in COMMANDS
+            assert options <= set(re.findall(r"--[a-z][a-z-]*", help_of(command))), command
+
+
 def test_the_readme_has_every_command() -> None:
     """The table of the README has a row for each command, which leads to its section of the guide."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

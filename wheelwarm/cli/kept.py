@@ -156,7 +156,7 @@ def _read(names: Sequence[str], **given: Any) -> Kept:
 
 def _flag_of(name: str) -> str:
     """Return the option by which `prefetch` takes what is to be kept."""
-    from wheelwarm.inputs.file_names import is_lock, is_project
+    from wheelwarm.inputs.input_names import is_lock, is_project
 
     path, colon, _ = name.rpartition(":")
     if colon and (is_project(path) or is_lock(path)):

@@ -30,8 +30,8 @@ from packaging.tags import Tag
 
 from wheelwarm import urls
 from wheelwarm.errors import InputError, ResolveError
-from wheelwarm.inputs.file_names import is_remote, split_extras
 from wheelwarm.inputs.index_options import forced_format
+from wheelwarm.inputs.input_names import is_remote, split_extras
 from wheelwarm.local_files import path_of
 from wheelwarm.model import Artifact, Kind, Resolution
 from wheelwarm.redaction import redact

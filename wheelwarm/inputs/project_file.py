@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from wheelwarm.errors import InputError
 from wheelwarm.inputs.declared import Declared, Source, decoded, read_bytes
-from wheelwarm.inputs.file_names import split_project
+from wheelwarm.inputs.input_names import split_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

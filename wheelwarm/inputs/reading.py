@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import InputError
-from wheelwarm.inputs.file_names import is_project
 from wheelwarm.inputs.index_options import IndexOptions
+from wheelwarm.inputs.input_names import is_project
 from wheelwarm.inputs.requirement_file import refuse_other_locks
 from wheelwarm.inputs.requirement_line import Parts, RequirementLine, check_scheme, parse, parse_editable
 from wheelwarm.inputs.requirement_text import place

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import InputError
-from wheelwarm.inputs.file_names import is_lock_file
+from wheelwarm.inputs.input_names import is_lock_file
 from wheelwarm.inputs.offers import OTHER_LOCKS, export_command
 from wheelwarm.inputs.requirement_text import ParsedLine, decode, expand, logical_lines, parse_line, place
 from wheelwarm.local_files import path_of

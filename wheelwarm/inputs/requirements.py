@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import InputError, UsageError
-from wheelwarm.inputs.file_names import is_lock, is_project
 from wheelwarm.inputs.index_options import IndexOptions
+from wheelwarm.inputs.input_names import is_lock, is_project
 from wheelwarm.inputs.reading import Reading, name_of_script
 from wheelwarm.inputs.requirement_file import FileReader
 

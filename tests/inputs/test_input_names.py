@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wheelwarm.inputs.file_names import is_lock, is_project, split_extras
+from wheelwarm.inputs.input_names import is_lock, is_project, split_extras
 
 
 @pytest.mark.parametrize(

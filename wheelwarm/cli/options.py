@@ -9,6 +9,7 @@ import functools
 import inspect
 import os
 import sys
+from collections.abc import Callable  # noqa: TC003 - `takes` evaluates annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
@@ -19,8 +20,6 @@ from wheelwarm.cli.configuring import configuration
 from wheelwarm.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from wheelwarm.config import Inputs
     from wheelwarm.inputs.requirements import RequirementSet
 

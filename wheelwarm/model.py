@@ -228,6 +228,8 @@ class Resolution:
     supporting: tuple[Artifact, ...] = ()
     made: float
     source: str = "pip"
+    recalled: bool = False
+    """Whether it comes out of the ledger, which needs not be told of it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The door for lock files (pylock.toml, PEP 751): read, checked, and what they hold for one target.
+"""What lock files (pylock.toml, PEP 751) say: parsed, checked, and what they hold for one target.
 
 A lock names its files by URL and hash, so that nothing needs resolving and no index is asked.
 """
@@ -9,7 +9,8 @@ import hashlib
 import os
 import re
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -30,16 +31,17 @@ from packaging.tags import Tag
 
 from wheelwarm import urls
 from wheelwarm.errors import InputError, ResolveError
+from wheelwarm.inputs import locks
 from wheelwarm.inputs.index_options import forced_format
-from wheelwarm.inputs.input_names import is_remote, split_extras
 from wheelwarm.local_files import path_of
 from wheelwarm.model import Artifact, Kind, Resolution
 from wheelwarm.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from wheelwarm.inputs.index_options import IndexOptions
+    from wheelwarm.inputs.locks import Lock
     from wheelwarm.targets.target import Target
 
     _File = PackageVcs | PackageDirectory | PackageArchive | PackageWheel | PackageSdist
@@ -48,37 +50,22 @@ _MAJOR = re.compile(r"(\d{1,9})(?:\.|$)")
 _SCHEMES = ("http", "https", "file")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
-    """A lock file as it was asked for: with extras and dependency groups, its default groups or without.
-
-    `digest` is the sha256, in hex, of the file and of what was asked of it.
-    """
-
-    path: Path
-    content: Pylock
-    extras: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    default_groups: bool = True
-    digest: str
-
-
 def read(files: Iterable[str], groups: Iterable[tuple[str, str]] = ()) -> tuple[Lock, ...]:
-    """Read lock files, each once; `groups` are (file, dependency group) pairs.
+    """Read and check lock files as `locks.read` does, and what stands in them; InputError for what is no lock."""
+    found = locks.read(files, groups)
+    for lock in found:
+        content_of(lock)
+    return found
 
-    A file that only `groups` name is taken without its default groups, as by pip 26.3.
-    Raises InputError for a file that is not there, or is no lock that can be read.
-    """
-    asked: dict[str, tuple[list[str], list[str], bool]] = {}
-    for name in files:
-        path, extras = split_extras(name)
-        known = asked.get(path, ([], [], True))
-        asked[path] = ([*known[0], *extras], known[1], True)
-    for name, group in groups:
-        path, extras = split_extras(name)
-        known = asked.get(path, ([], [], False))
-        asked[path] = ([*known[0], *extras], [*known[1], group], known[2])
-    return tuple(_read(path, *wanted) for path, wanted in asked.items())
+
+# Each lock is looked at several times in a run: for its hashes, and once for each target.
+@lru_cache(maxsize=32)
+def content_of(lock: Lock) -> Pylock:
+    """Return what a lock says; InputError where that is no lock, or has not what was asked of it."""
+    content = _parsed(lock.path, lock.data)
+    _check_asked(lock.path, content, lock.extras, lock.groups)
+    _check_files(lock.path, content)
+    return content
 
 
 def select(lock: Lock, target: Target, options: IndexOptions) -> tuple[Artifact, ...]:
@@ -135,7 +122,7 @@ def select_all(lock: Lock) -> tuple[Artifact, ...]:
     """Return every file of a lock, for whatever Python and platform."""
     return tuple(
         _artifact(lock, package, file)
-        for package in lock.content.packages
+        for package in content_of(lock).packages
         for file in (*(package.wheels or ()), package.sdist, package.archive, package.vcs, package.directory)
         if file is not None
     )
@@ -165,36 +152,6 @@ def joined(locked: Resolution, resolved: Resolution) -> Resolution:
 def pins(locked: Resolution) -> str:
     """Write what locks hold as a constraints file, so that what is resolved beside them goes with it."""
     return "".join(f"{one.name}=={one.version}\n" for one in locked.artifacts if one.version)
-
-
-def _read(name: str, extras: Sequence[str], groups: Sequence[str], default_groups: bool) -> Lock:  # noqa: FBT001
-    if is_remote(name):
-        raise InputError(f"The lock {redact(name)} is not on this machine.", hint="Download it, and name the file.")
-    path = Path(name)
-    data = _bytes(path)
-    content = _parsed(path, data)
-    _check_asked(path, content, extras, groups)
-    _check_files(path, content)
-    asked = "\0".join((*sorted(extras), "", *sorted(groups), str(default_groups)))
-    return Lock(
-        path=path,
-        content=content,
-        extras=tuple(extras),
-        groups=tuple(groups),
-        default_groups=default_groups,
-        digest=hashlib.sha256(data + asked.encode()).hexdigest(),
-    )
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as exc:
-        raise InputError(f"The lock file {path} does not exist.", hint="Check the name after -r.") from exc
-    except OSError as exc:
-        raise InputError(
-            f"The lock file {path} cannot be read: {exc.strerror}.", hint="Name a file that this user may read."
-        ) from exc
 
 
 def _parsed(path: Path, data: bytes) -> Pylock:
@@ -272,8 +229,8 @@ def _is_url(url: str, schemes: tuple[str, ...] | None) -> bool:
 
 
 def _selected(lock: Lock, target: Target, options: IndexOptions) -> Iterator[tuple[Package, _File]]:
-    defaults = lock.content.default_groups or () if lock.default_groups else ()
-    for package, file in lock.content.select(
+    defaults = content_of(lock).default_groups or () if lock.default_groups else ()
+    for package, file in content_of(lock).select(
         environment=dict(target.environment),  # type: ignore[arg-type]
         tags=[Tag(*tag.split("-")) for tag in target.tags],
         extras=lock.extras,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wheelwarm.inputs.declared import Declared
-    from wheelwarm.inputs.lockfile import Lock
+    from wheelwarm.inputs.locks import Lock
     from wheelwarm.inputs.requirement_file import FileLine, FileReader
     from wheelwarm.inputs.requirement_text import ParsedLine
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from wheelwarm.errors import InputError, UsageError
 from wheelwarm.inputs.index_options import IndexOptions
 from wheelwarm.inputs.input_names import is_lock, is_project
+from wheelwarm.inputs.locks import read as read_locks
 from wheelwarm.inputs.reading import Reading, name_of_script
 from wheelwarm.inputs.requirement_file import FileReader
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-    from wheelwarm.inputs.lockfile import Lock
+    from wheelwarm.inputs.locks import Lock
     from wheelwarm.inputs.requirement_line import RequirementLine
 
 _NO_OPTIONS = IndexOptions()
@@ -142,7 +143,7 @@ def read(
     requirement_files = [*named, *requirement_files]
     lock_files, files = split(requirement_files, is_lock)
     lock_groups, project_groups = split(groups, lambda group: is_lock(group.rpartition(":")[0]))
-    locks = _read_locks(lock_files, [(path, name) for path, _, name in (one.rpartition(":") for one in lock_groups)])
+    locks = read_locks(lock_files, [(path, name) for path, _, name in (one.rpartition(":") for one in lock_groups)])
     if not any((*arguments, *requirement_files, *groups, *editables, *scripts)):
         raise UsageError(
             "No requirements were given.", hint="Name a file of them: wheelwarm prefetch -r requirements.txt"
@@ -174,16 +175,8 @@ def read(
     )
 
 
-def _read_locks(files: Sequence[str], groups: Sequence[tuple[str, str]]) -> tuple[Lock, ...]:
-    if not files and not groups:
-        return ()
-    from wheelwarm.inputs import lockfile  # which loads most of packaging
-
-    return lockfile.read(files, groups)
-
-
 def _hashes_in(lock: Lock) -> Iterator[tuple[str, str]]:
-    from wheelwarm.inputs import lockfile
+    from wheelwarm.inputs import lockfile  # which loads most of packaging
 
     yield from lockfile.hashes_in(lock)
 

@@ -102,6 +102,7 @@ class Ledger:
                 build_requests=tuple(content["build_requests"]),
                 made=made,
                 source="ledger",
+                recalled=True,
             )
         except (ValueError, KeyError, TypeError) as exc:
             self.warnings.append(f"The ledger's memory of a resolution cannot be read ({exc!r}).")

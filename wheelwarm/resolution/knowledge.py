@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wheelwarm import urls
 from wheelwarm.cache import freshness
 from wheelwarm.errors import ResolveError
+from wheelwarm.model import Kind
 from wheelwarm.resolution.question import check_target, input_digest
 
 if TYPE_CHECKING:
@@ -26,10 +27,8 @@ def known_resolution(requirements: RequirementSet, shelf: Shelf) -> Resolution:
     target = shelf.target
     check_target(requirements, target)
     remembered = _remembered(requirements, shelf)
-    if remembered is None and requirements.only_locks:
-        from wheelwarm.inputs import lockfile
-
-        return lockfile.resolution(requirements.locks, target, requirements.options, now=shelf.now)
+    if requirements.only_locks:
+        return _locked(requirements, shelf, remembered)
     resolution = remembered or _pinned(requirements, shelf)
     if resolution is None:
         raise ResolveError(
@@ -37,6 +36,33 @@ def known_resolution(requirements: RequirementSet, shelf: Shelf) -> Resolution:
             hint="Run `wheelwarm prefetch` with them, or `wheelwarm check --resolve`, which lets pip ask the index.",
         )
     return resolution
+
+
+def _locked(requirements: RequirementSet, shelf: Shelf, remembered: Resolution | None) -> Resolution:
+    """Return what locks say, with what builds are known to ask for; a lock that leads to paths is read anew."""
+    if remembered is not None and all(one.url.startswith("http") for one in remembered.artifacts):
+        return replace(remembered, source="lock", made=shelf.now)
+    from wheelwarm.inputs import lockfile
+
+    said = lockfile.resolution(requirements.locks, shelf.target, requirements.options, now=shelf.now)
+    if remembered is None:
+        return said
+    known = {name: getattr(remembered, name) for name in ("asked", "build_requests", "supporting")}
+    return replace(said, **known)
+
+
+def locked_wheels(requirements: RequirementSet, shelf: Shelf) -> Resolution | None:
+    """Return what locks are known to say if that is wheels alone, which nothing but the lock decides; else None.
+
+    What sdists are built with is the index's to say, each time anew.
+    """
+    if not requirements.only_locks:
+        return None
+    check_target(requirements, shelf.target)
+    known = shelf.ledger.recall(input_digest(requirements, shelf.target), shelf.target.identity)
+    if known is None or any(one.kind is not Kind.WHEEL or not one.url.startswith("http") for one in known.artifacts):
+        return None
+    return replace(known, source="lock", made=shelf.now)
 
 
 def _pinned(requirements: RequirementSet, shelf: Shelf) -> Resolution | None:

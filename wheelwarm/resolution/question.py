@@ -72,7 +72,8 @@ def input_digest(requirements: RequirementSet, target: Target, *, resolver: str 
     """Tell inputs apart for the ledger: the requirements, and pip's configuration but for what cannot matter.
 
     Credentials do not count, as in `RequirementSet.digest`: a renewed token leaves the input what it was.
-    What another `resolver` than pip makes of it is never taken for pip's.
+    What another `resolver` than pip makes of it is never taken for pip's. What a lock holds for a Python depends on
+    all that its tags and markers say, the version of the system's libraries among it.
     """
     settings = sorted(
         f"{name}={redact(value)}"
@@ -80,7 +81,8 @@ def input_digest(requirements: RequirementSet, target: Target, *, resolver: str 
         if name.rpartition(".")[2] not in WITHOUT_EFFECT
     )
     by = [] if resolver == "pip" else [f"resolver={resolver}"]
-    return hashlib.sha256("\n".join([requirements.digest, *settings, *by]).encode()).hexdigest()
+    python = [*target.tags, *map("=".join, sorted(target.environment.items()))] if requirements.locks else []
+    return hashlib.sha256("\n".join([requirements.digest, *settings, *by, *python]).encode()).hexdigest()
 
 
 def spool(requirements: RequirementSet, scratch: Path) -> dict[str, Path]:

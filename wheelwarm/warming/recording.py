@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def record(shelf: Shelf, resolution: Resolution, rows: Sequence[Row], *, bytes_downloaded: int, seconds: float) -> None:
     """Keep a run in the ledger; it began at the shelf's `now` and took so many seconds."""
-    if resolution.source != "ledger":  # the run that it is remembered from has told of the URLs
+    if not resolution.recalled:  # the run that it is remembered from has told of the URLs
         shelf.ledger.learn_urls(_named(resolution))
     shelf.ledger.note_use([*_built(shelf, rows), *_entries(shelf, rows, resolution)], shelf.now)
     shelf.ledger.record_run(

@@ -16,7 +16,7 @@ from wheelwarm.cache import format as cache_format
 from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.fetcher import Fetcher
 from wheelwarm.model import Action, Kind, Silent
-from wheelwarm.resolution.knowledge import fresh_resolution
+from wheelwarm.resolution.knowledge import fresh_resolution, locked_wheels
 from wheelwarm.resolution.question import input_digest
 from wheelwarm.shelf.lookup import wanted
 
@@ -61,8 +61,10 @@ class Resolving:
 
     def known(self) -> Resolution | None:
         """Return what the requirements stand for if pip need not be asked: no file in the cache changes by that."""
-        known = None if self.refresh else fresh_resolution(self.requirements, self.shelf, resolver=self.resolver)
-        return known or self._pinned()
+        if self.refresh:
+            return self._pinned()
+        known = fresh_resolution(self.requirements, self.shelf, resolver=self.resolver)
+        return known or locked_wheels(self.requirements, self.shelf) or self._pinned()
 
     def asked(self) -> Resolution:
         """Ask pip, or uv, what the requirements stand for now, with the hashes of all files.
@@ -88,7 +90,7 @@ class Resolving:
 
         What was itself remembered keeps its age.
         """
-        if resolution.source != "ledger":
+        if not resolution.recalled:
             self.shelf.ledger.remember(self.digest, self.shelf.target.identity, replace(resolution, made=made))
 
     def check(self, resolution: Resolution) -> None:

@@ -206,6 +206,21 @@ def test_patterns_and_kinds(stock: Stock, arguments: list[str], names: list[str]
     assert [f"{row['name']} {row['version']}" for row in answer.data["entries"]] == names
 
 
+@pytest.mark.parametrize("command", ["stats", "list"])
+def test_any_output_will_do(stock: Stock, tmp_path: Path, command: str) -> None:
+    """Where the output has but ASCII, what it lacks is written as an escape, a long name is cut and columns agree."""
+    stock.wheel("a-project-with-a-very-long-name-indeed-that-goes-on", "1.0")
+    root = stock.root.rename(tmp_path / "dépôt")
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "80"}
+    line = [sys.executable, "-m", "wheelwarm", command, "--cache-dir", str(root)]
+
+    done = subprocess.run(line, capture_output=True, text=True, env=environ, check=True)
+
+    assert "a-project-with-a-v" in done.stdout
+    assert "\\u2026" not in done.stdout
+    assert ("d\\xe9p\\xf4t" in done.stdout) == (command == "stats")
+
+
 def test_paths_can_be_piped(stock: Stock) -> None:
     """One path a line, as it is; one with a line break would be two, so it is left out and counted."""
     write(stock.root / "http-v2" / "evil\nname")

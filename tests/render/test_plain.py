@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wheelwarm.render.plain import ago, bar, columns, moment, plain, size, write
+from wheelwarm.render.plain import ago, bar, columns, cut, moment, plain, size, write
 
 
 @given(st.text())
@@ -94,6 +94,13 @@ def test_bars_without_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """An output that has no blocks gets bars of ASCII."""
     monkeypatch.setattr(sys, "stdout", Terminal("ascii"))
     assert [bar(share, 8) for share in (0.0, 0.01, 0.5, 1.0)] == ["", "#", "####", "########"]
+
+
+@pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "…"), ("cp1252", "…"), ("latin-1", "~"), ("ascii", "~")])
+def test_what_is_cut_is_marked(monkeypatch: pytest.MonkeyPatch, encoding: str, mark: str) -> None:
+    """Text that is too long ends in one character that the output has, so that columns stay in line."""
+    monkeypatch.setattr(sys, "stdout", Terminal(encoding))
+    assert [cut("abcdef", width) for width in (7, 6, 5, 1, 0)] == ["abcdef", "abcdef", f"abcd{mark}", mark, ""]
 
 
 def test_what_the_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,14 @@ ENVELOPE_VERSION = 1
 
 
 def stdout() -> Console:
-    """Return the console of the answer; in a pipe lines are as long as they need to be."""
+    """Return the console of the answer; in a pipe lines are as long as they need to be.
+
+    What the output's encoding lacks becomes an escape there, as it always does on standard error.
+    """
     from rich.console import Console
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
     if not console.is_terminal and "COLUMNS" not in console._environ:
         console.width = UNLIMITED_WIDTH

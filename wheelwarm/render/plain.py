@@ -15,6 +15,7 @@ _DAY = 86400
 _GAP = "  "
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _FULL = "█"
+_ELLIPSIS = "…"
 
 
 def plain(text: str) -> str:
@@ -68,14 +69,21 @@ def moment(seconds: float) -> str | None:
 def bar(share: float, width: int) -> str:
     """Draw a share of `width` columns by eighths, in ASCII where the output has no blocks; nothing for 0 alone."""
     eighths = max(round(share * width * 8), 1 if share > 0 else 0)
-    if not _has_blocks():
+    if not _can_write(_FULL + _EIGHTHS):
         return "#" * max(eighths // 8, 1 if share > 0 else 0)
     return (_FULL * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
 
 
-def _has_blocks() -> bool:
+def cut(text: str, width: int) -> str:
+    """Shorten text to so many columns, with a mark where it goes on: an ellipsis, where the output has one."""
+    if len(text) <= width or not width:
+        return text[:width]
+    return text[: width - 1] + (_ELLIPSIS if _can_write(_ELLIPSIS) else "~")
+
+
+def _can_write(text: str) -> bool:
     try:
-        (_FULL + _EIGHTHS).encode(sys.stdout.encoding or "utf-8")
+        text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         return False
     return True
@@ -98,6 +106,5 @@ def columns(
 
 
 def _cell(text: str, width: int, *, right: bool) -> str:
-    if len(text) > width:
-        text = f"{text[: width - 1]}…" if width else ""
+    text = cut(text, width)
     return text.rjust(width) if right else text.ljust(width)

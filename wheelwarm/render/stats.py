@@ -12,7 +12,7 @@ from wheelwarm.holdings.tallies import Span, Tally
 from wheelwarm.model import Summary
 from wheelwarm.render import count_text, path_text, stdout
 from wheelwarm.render.cache import KIND_WORDS, holding_data
-from wheelwarm.render.plain import ago, bar, moment, plain, size, write
+from wheelwarm.render.plain import ago, bar, cut, moment, plain, size, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -76,9 +76,7 @@ def _print_bars(title: str, tallies: Mapping[str, Tally]) -> None:
 
 
 def _print_line(label: str, tally: Tally, *, rest: Text | None = None) -> None:
-    label = plain(label)
-    label = label if len(label) < _LABEL else f"{label[: _LABEL - 2]}…"
-    line = Text(f"{label:<{_LABEL}}{tally.entries:>{_COUNT},}{size(tally.bytes):>{_SIZE}}")
+    line = Text(f"{cut(plain(label), _LABEL - 1):<{_LABEL}}{tally.entries:>{_COUNT},}{size(tally.bytes):>{_SIZE}}")
     stdout().print(line.append("  ").append(rest) if rest else line, soft_wrap=True)
 
 

@@ -131,9 +131,7 @@ def carry_out(root: Path, plan: Plan, *, is_in_use: Callable[[Item], bool] = lam
     total = Removal()
     what = ""
     try:
-        with Descent(
-            root, patient=frozenset({Section.WHEELS.value}), before=time.time() - BUILD_GRACE_SECONDS
-        ) as descent:
+        with Descent(root, patient=_PATIENT, before=time.time() - BUILD_GRACE_SECONDS) as descent:
             for item in sorted(plan.items, key=lambda item: item.path):
                 what = item.path
                 total += _remove(descent, item, is_in_use)

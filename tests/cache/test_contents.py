@@ -250,6 +250,20 @@ def test_a_pipe_in_a_file_s_place_is_not_waited_for(tmp_path: Path) -> None:
     assert examine(tmp_path, item).name is None
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not tell what is open")
+def test_a_folder_in_a_file_s_place_leaves_nothing_open(tmp_path: Path) -> None:
+    """Of folders named `origin.json` there may be more than a process may have open files."""
+    wheel = write(tmp_path / BUILT / WHEEL)
+    wheel.with_name("origin.json").mkdir()
+    (item,) = take(tmp_path).items
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    found = [examine(tmp_path, item) for _ in range(20)]
+
+    assert {(one.name, one.origin) for one in found} == {("demo", None)}
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 @settings(max_examples=200)
 @given(
     st.sampled_from(Layout),

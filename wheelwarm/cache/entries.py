@@ -158,7 +158,11 @@ def open_quietly(path: Path | str) -> FileIO:
         descriptor = os.open(path, _QUIETLY)
     except PermissionError:
         descriptor = os.open(path, _FLAGS)
-    return FileIO(descriptor)
+    try:
+        return FileIO(descriptor)
+    except OSError:  # a folder, which the system opens and Python does not
+        os.close(descriptor)
+        raise
 
 
 def is_truncated(entry: Entry, stored: StoredResponse) -> bool:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tests.helpers.artifacts import make_sdist
 from tests.helpers.pip_links import PipLinks
+from wheelwarm.cache.contents import examine
+from wheelwarm.cache.inventory import Form, take
 from wheelwarm.cache.wheels import (
     ORIGIN,
-    SECTION,
     Origin,
     directory,
     find,
-    iterate,
     parse_origin,
     should_cache,
     wheel_key,
@@ -92,8 +92,8 @@ def test_finds_what_pip_built(
     again = install(pip_of(version), requirement, index, cache_dir)
 
     assert wheel is not None
-    assert wheel.origin == Origin(url=url, hashes={"sha256": sha256})
-    assert list(iterate(cache_dir)) == [wheel]
+    assert parse_origin(wheel.path.with_name(ORIGIN).read_bytes()) == Origin(url=url, hashes={"sha256": sha256})
+    assert list(cache_dir.rglob("*.whl")) == [wheel.path]
     assert index.artifact_requests() == []
     assert "Building wheel" not in again
 
@@ -189,23 +189,19 @@ def test_should_cache_like_pip(version: str, pip_of: PipOf) -> None:
     assert [should_cache(name) for name in names] == theirs[: len(names)]
 
 
-def test_iterate_passes_over_what_is_no_finished_wheel(tmp_path: Path) -> None:
-    """Builds in progress, links and whatever else lies about are left out, and nothing is raised."""
+def test_what_is_no_finished_wheel_is_passed_over(tmp_path: Path) -> None:
+    """Builds in progress, folders, links and whatever else lies about are not taken, and nothing is raised."""
     folder = directory(tmp_path, KEY)
     put(folder, "demo-1.0-py3-none-any.whl", "nonsense.whl", "notes.txt")
-    (folder / "demo-2.0-py3-none-any.whl").mkdir()
-    (folder / "demo-3.0-py3-none-any.whl").symlink_to(folder / "demo-1.0-py3-none-any.whl")
-    put(folder / "tmpb0x_1w3z", "demo-1.0-py3-none-any.whl")
-    put(tmp_path / SECTION, "demo-1.0-py3-none-any.whl")
-    put(tmp_path / SECTION / "zz" / "23" / "45" / KEY[6:], "demo-1.0-py3-none-any.whl")
-    (tmp_path / SECTION / "ff").symlink_to(tmp_path / SECTION / KEY[:2])
+    (folder / "demo-1.0-1-py3-none-any.whl").mkdir()
+    (folder / "demo-1.0-2-py3-none-any.whl").symlink_to(folder / "demo-1.0-py3-none-any.whl")
+    put(folder / "tmpb0x_1w3z", "demo-1.0-0-py3-none-any.whl")
 
-    (wheel,) = iterate(tmp_path)
+    wheel = find(tmp_path, KEY, project="demo", tags=TAGS)
 
+    assert wheel is not None
     assert wheel.path == folder / "demo-1.0-py3-none-any.whl"
-    assert (wheel.name, wheel.version, wheel.tags) == ("demo", "1.0", ("py3-none-any",))
-    assert (wheel.bytes, wheel.mtime) == (3, wheel.path.stat().st_mtime)
-    assert wheel.origin is None
+    assert (wheel.name, wheel.version, wheel.tags, wheel.bytes) == ("demo", "1.0", ("py3-none-any",), 3)
 
 
 def test_a_failed_build_is_no_wheel(pip_of: PipOf, index: Index, cache_dir: Path, tmp_path: Path) -> None:
@@ -216,12 +212,11 @@ def test_a_failed_build_is_no_wheel(pip_of: PipOf, index: Index, cache_dir: Path
 
     assert failed.returncode == 1
     assert len(list(cache_dir.glob("wheels/??/??/??/*"))) == 1
-    assert list(iterate(cache_dir)) == []
+    assert Form.BUILT_WHEEL not in {item.form for item in take(cache_dir).items}
 
 
 def test_no_cache(tmp_path: Path) -> None:
     """A cache directory that is not there holds no wheels."""
-    assert list(iterate(tmp_path / "none")) == []
     assert find(tmp_path / "none", KEY, project="demo", tags=TAGS) is None
 
 
@@ -270,8 +265,10 @@ def test_broken_origin(spoil: str, tmp_path: Path) -> None:
         (tmp_path / ORIGIN).write_text(good)
         (folder / ORIGIN).symlink_to(tmp_path / ORIGIN)
     else:
-        (folder / ORIGIN).write_text({"broken": "{", "huge": good + " " * (1 << 20)}[spoil])
+        (folder / ORIGIN).write_text({"broken": "{", "huge": " " * (1 << 20) + good}[spoil])
 
-    (wheel,) = iterate(tmp_path)
+    (item,) = [item for item in take(tmp_path).items if item.form is Form.BUILT_WHEEL]
 
-    assert wheel.origin is None
+    found = examine(tmp_path, item)
+
+    assert (found.name, found.origin) == ("demo", None)

@@ -10,7 +10,6 @@ import json
 import os
 import posixpath
 import re
-import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -20,7 +19,7 @@ from packaging.utils import canonicalize_name
 from wheelwarm import file_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 SECTION = "wheels"
@@ -28,10 +27,6 @@ ORIGIN = "origin.json"
 
 # pip's `_egg_info_re`: a name and a version with a hyphen between them, anywhere in the archive's name.
 _NAME_AND_VERSION = re.compile(r"[a-z0-9_.]+-[a-z0-9_.!+-]+", re.IGNORECASE)
-# The names of the folders on the way to a wheel: the section, then the key in four pieces.
-_LEVELS = tuple(re.compile(name) for name in (SECTION, *["[0-9a-f]{2}"] * 3, "[0-9a-f]{50}"))
-# pip writes a few hundred bytes; what is longer is not pip's.
-_ORIGIN_LIMIT = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +42,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltWheel:
-    """One wheel that pip built and kept. `name` is normalised, `mtime` in seconds since the epoch, UTC."""
+    """One wheel that pip built and kept; `name` is normalised."""
 
     path: Path
     name: str
     version: str
     tags: tuple[str, ...]
     bytes: int
-    mtime: float
-    origin: Origin | None
 
 
 def wheel_key(
@@ -124,19 +117,6 @@ def _place(wheel: BuiltWheel) -> str:
     return wheel.path.name
 
 
-def iterate(root: Path) -> Iterator[BuiltWheel]:
-    """Yield every built wheel below the cache directory `root`.
-
-    Symbolic links are not followed; builds that still run are not looked into (since pip 25.3 each has a folder of its
-    own, one level below the finished wheels).
-    """
-    folders = [root]
-    for level in _LEVELS:
-        folders = [child for folder in folders for child in _folders(folder, level)]
-    for folder in folders:
-        yield from _wheels_in(folder)
-
-
 def parse_origin(text: str | bytes) -> Origin | None:
     """Read an `origin.json`; None for one that pip, too, would pass over."""
     try:
@@ -167,15 +147,6 @@ def _hashes(archive: Mapping[str, object]) -> dict[str, str]:
     return found or ({name: digest} if separator else {})
 
 
-def _folders(parent: Path, pattern: re.Pattern[str]) -> list[Path]:
-    try:
-        with os.scandir(parent) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
-    return [parent / name for name in sorted(names) if pattern.fullmatch(name)]
-
-
 def _wheels_in(folder: Path) -> list[BuiltWheel]:
     try:
         with os.scandir(folder) as entries:
@@ -199,19 +170,7 @@ def _read(path: Path) -> BuiltWheel | None:
         version=wheel.version,
         tags=wheel.tags,
         bytes=status.st_size,
-        mtime=status.st_mtime,
-        origin=_read_origin(path.with_name(ORIGIN)),
     )
-
-
-def _read_origin(path: Path) -> Origin | None:
-    try:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _ORIGIN_LIMIT:
-            return None
-        return parse_origin(path.read_bytes())
-    except OSError:
-        return None
 
 
 def _mapping(value: object) -> dict[str, Any] | None:

@@ -428,6 +428,8 @@ def test_use_is_forgotten_with_its_entry(cache_dir: Path) -> None:
         "UPDATE entry SET expires = 'never'",
         "UPDATE url SET kind = ''",
         "UPDATE run SET hits = 'many'",
+        "UPDATE use SET used = 'often'",
+        "UPDATE resolution SET made = 'lately'",
         "DROP TABLE use",
     ],
 )
@@ -437,10 +439,12 @@ def test_rows_that_hold_something_else_are_a_warning(cache_dir: Path, damage: st
         ledger.learn_contents([("a", "1", Contents())])
         ledger.learn_urls([Artifact(name="a", version="1", filename="a", kind=Kind.WHEEL, url="https://example.org/")])
         ledger.record_run(Run(started=1.0, target="", found=Summary(), bytes_downloaded=0, seconds=0.0))
+        ledger.note_use([cache_dir / "a"], 1.0)
+        ledger.remember("input", "target", SOME)
     with sqlite3.connect(ledger_of(cache_dir)) as connection:
         connection.execute(damage)
     connection.close()
     with Ledger(cache_dir) as ledger:
-        answers = [ledger.contents(), ledger.urls(), ledger.runs(), ledger.uses()]
+        answers = [ledger.contents(), ledger.urls(), ledger.runs(), ledger.uses(), ledger.recall_all("target")]
         assert len(ledger.warnings) == 1
-    assert [bool(answer) for answer in answers].count(True) == (3 if "use" in damage else 2)
+    assert [bool(answer) for answer in answers].count(True) == 4

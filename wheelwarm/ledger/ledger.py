@@ -100,7 +100,7 @@ class Ledger:
                 supporting=tuple(load(fields) for fields in content["supporting"]),
                 asked=tuple(content["asked"]),
                 build_requests=tuple(content["build_requests"]),
-                made=made,
+                made=float(made),
                 source="ledger",
                 recalled=True,
             )
@@ -185,7 +185,7 @@ class Ledger:
 
     def uses(self) -> dict[str, float]:
         """Return when a run of ours last found that pip will ask for an entry, by its path."""
-        return {str(path): float(used) for path, used in self._each("SELECT path, used FROM use")}
+        return dict(self._read(self._each("SELECT path, used FROM use"), lambda path, used: (str(path), float(used))))
 
     def note_use(self, paths: Iterable[str | Path], used: float) -> None:
         """Keep that pip will ask for these; a path is that of an entry's first file, or of a built wheel."""

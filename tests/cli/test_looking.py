@@ -264,6 +264,16 @@ def test_an_answer_without_a_place_is_an_error(stock: Stock, arguments: list[str
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["stats", "list", "list --json", "list --format paths"])
+def test_an_answer_that_nobody_wants_is_no_error(stock: Stock, command: str) -> None:
+    """With standard output closed a command does its work and says nothing."""
+    line = f"{sys.executable} -m wheelwarm {command} --cache-dir {stock.root} >&-"
+
+    done = subprocess.run(line, shell=True, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
 def in_terminal(arguments: list[str], typed: bytes) -> tuple[int, bytes]:
     """Run wheelwarm with a terminal for all its streams, type when it asks, and return exit code and screen."""
     pid, terminal = pty.fork()

@@ -64,6 +64,8 @@ def answering(command: str, *, as_json: bool, offline_ok: bool = False) -> Itera
 @contextmanager
 def _written() -> Iterator[None]:
     """Have the answer written before the exit code is told, whatever that is."""
+    if getattr(sys, "stdout", None) is None:  # closed by who has started us, as by `>&-`
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for as long as we run
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -526,3 +527,24 @@ def small_disk(folder: Path, *, kilobytes: int) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "./{}"),
+        ("check", "app", "--python", "{}"),
+        ("stats", "--cache-dir", "{}"),
+        ("export", "{}", "app==1.0"),
+        ("prefetch", "app", "--lock", "{}.txt"),
+    ],
+)
+def test_a_name_that_is_too_long(words: tuple[str, ...]) -> None:
+    """What the system refuses is told in its words, wherever a name is given, in JSON too."""
+    result = CliRunner().invoke(app, [word.format("x" * 1000) for word in words])
+    as_json = CliRunner().invoke(app, [*(word.format("x" * 1000) for word in words), "--json"])
+    assert (result.exit_code, as_json.exit_code) == (3, 3)
+    assert result.stderr.startswith("error: ")
+    assert "File name too long" in result.stderr
+    assert len(result.stderr) < 1500
+    assert "File name too long" in json.loads(as_json.stdout)["errors"][0]["message"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.pip_parser import PipParser, pip_parser
-from wheelwarm.redaction import quoted, redact
+from wheelwarm.redaction import one_line, quoted, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,3 +80,10 @@ def test_a_quotation_is_short_and_shows_no_part_of_a_password(before: int) -> No
     assert text.endswith("…")
     assert "sec" not in text
     assert quoted("x" * 200) == "x" * 200
+
+
+def test_a_parser_s_words_become_one_line() -> None:
+    """What packaging shows in three lines is one, its place in the whole kept."""
+    assert one_line("Expected a name\n    a ; b\n        ~~^ in 'x[0]'") == "Expected a name: 'a ; b' in 'x[0]'"
+    assert one_line("Expected a name\n    https://u:p@h\n    ^") == "Expected a name: 'https://****@h'"
+    assert one_line("It is empty") == "It is empty"

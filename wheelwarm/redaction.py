@@ -27,6 +27,13 @@ def quoted(text: str) -> str:
     return text if len(text) <= _READABLE else f"{text[: _READABLE - 1]}…"
 
 
+def one_line(text: str) -> str:
+    """Return the words of a parser that shows the place in lines of their own as one line: `what is wrong: 'text'`."""
+    what, _, rest = text.partition("\n")
+    written, _, marks = rest.partition("\n")
+    return f"{what}: '{quoted(written.strip())}'{marks.lstrip().lstrip('~^')}" if rest else quoted(what)
+
+
 def redact(text: str) -> str:
     """Return the text, a URL or prose with URLs in it, with each `user:password@` turned into `****@`.
 

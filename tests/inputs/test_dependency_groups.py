@@ -41,7 +41,6 @@ def test_reads_a_group_with_what_it_includes(folder: Path, prefix: str) -> None:
     ("group", "message"),
     [
         ("nope", "pyproject.toml: group 'nope' cannot be read: "),
-        ("bad", "pyproject.toml: group 'bad' cannot be read: "),
         ("lost", "pyproject.toml: group 'lost' cannot be read: "),
         ("no/pyproject.toml:test", "no/pyproject.toml cannot be read: No such file or directory."),
         ("poetry.lock:test", "poetry.lock cannot hold a group for --group."),
@@ -53,6 +52,14 @@ def test_names_the_group_that_cannot_be_read(folder: Path, group: str, message: 
         read_group(group)
     assert caught.value.message.startswith(message)
     assert caught.value.hint.startswith(("Its groups are bad, base", "Give --group", "Only a pyproject.toml"))
+
+
+def test_names_the_line_of_what_is_no_requirement(folder: Path) -> None:
+    """A requirement that is none is quoted with its line, in one line."""
+    with pytest.raises(InputError) as caught:
+        read_group("bad")
+    assert caught.value.message.startswith("pyproject.toml, line 5: invalid requirement 'a=1': Expected ")
+    assert "\n" not in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,10 @@ BAD = {
     "a NUL byte": (b'a = "\0"', r"is no TOML"),
     "a later version": (b'lock-version = "2.0"\ncreated-by = "x"\npackages = []', r"lock-version that is not known"),
     "no packages": (HEAD, r"packages"),
+    "no marker": (
+        HEAD + b'environments = ["a ; b"]\npackages = []\n',
+        r"Expected a marker variable or quoted string: 'a ; b' in 'environments\[0\]'\.",
+    ),
     "no source": (ONE, r"packages\[0\]"),
     "no hashes": (ONE + b'sdist = {url = "https://h/one-1.tar.gz"}', r"packages\[0\]\.sdist\.hashes"),
     "a hash that nobody can check": (

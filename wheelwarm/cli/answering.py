@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from wheelwarm.errors import OfflineError, UsageError, WheelwarmError
+from wheelwarm.redaction import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,16 +36,7 @@ def answering(command: str, *, as_json: bool, offline_ok: bool = False) -> Itera
         with _written():
             yield
     except WheelwarmError as error:
-        from wheelwarm import render
-
-        passes = offline_ok and isinstance(error, OfflineError)
-        if as_json:
-            render.print_json(command, "partial" if passes else "error", {}, [render.error_data(error)])
-        if passes:
-            render.print_note(f"{error.message} {error.hint}")
-            raise typer.Exit(0) from None
-        render.print_error(error)
-        raise typer.Exit(USAGE if isinstance(error, UsageError) else FAILED) from None
+        raise typer.Exit(_tell(error, command, as_json=as_json, offline_ok=offline_ok)) from None
     except (KeyboardInterrupt, typer.Abort):  # typer's is that of a question
         typer.echo("Interrupted.", err=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -53,12 +45,32 @@ def answering(command: str, *, as_json: bool, offline_ok: bool = False) -> Itera
         _drop_output()
         raise typer.Exit(0) from None
     except OSError as error:
-        if error.filename is not None or error.errno not in _FULL:
-            raise
-        # The answer has no place, as on a full disk.
-        _drop_output()
-        typer.echo(f"error: Standard output cannot be written: {error.strerror or error}.", err=True)
-        raise typer.Exit(FAILED) from None
+        if error.filename is None and error.errno in _FULL:
+            # The answer has no place, as on a full disk.
+            _drop_output()
+            typer.echo(f"error: Standard output cannot be written: {error.strerror or error}.", err=True)
+            raise typer.Exit(FAILED) from None
+        raise typer.Exit(_tell(_of_system(error), command, as_json=as_json)) from None
+
+
+def _tell(error: WheelwarmError, command: str, *, as_json: bool, offline_ok: bool = False) -> int:
+    """Say what went wrong, and return the exit code."""
+    from wheelwarm import render
+
+    passes = offline_ok and isinstance(error, OfflineError)
+    if as_json:
+        render.print_json(command, "partial" if passes else "error", {}, [render.error_data(error)])
+    if passes:
+        render.print_note(f"{error.message} {error.hint}")
+        return 0
+    render.print_error(error)
+    return USAGE if isinstance(error, UsageError) else FAILED
+
+
+def _of_system(error: OSError) -> WheelwarmError:
+    """Put into a sentence what nobody foresaw of names, files and disks: a name too long, a folder gone."""
+    name = f"{quoted(str(error.filename))}: " if error.filename else ""
+    return WheelwarmError(f"{name}{error.strerror or error}.", hint="Check the name, the permissions and the disk.")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wheelwarm.errors import InputError
 from wheelwarm.inputs.declared import Source, decoded
+from wheelwarm.redaction import one_line
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -18,31 +19,46 @@ def read_group(group: str) -> tuple[Path, tuple[Requirement, ...]]:
     Raises InputError for a file or group that is not there, or that breaks PEP 735.
     """
     from packaging.dependency_groups import DependencyGroupResolver
+    from packaging.requirements import InvalidRequirement
 
     folder, colon, name = group.rpartition(":")
     path = Path(folder if colon else "pyproject.toml")
     if path.name != "pyproject.toml":
         raise InputError(f"{path} cannot hold a group for --group.", hint="Only a pyproject.toml or a pylock.toml can.")
-    table = _groups_table(path)
+    source = _source(path)
+    table = _groups_table(source)
     try:
         return path, DependencyGroupResolver(table).resolve(name)
     except (ExceptionGroup, RecursionError) as exc:
         problems = exc.exceptions if isinstance(exc, ExceptionGroup) else ("it is nested too deeply",)
-        reason = "; ".join(str(problem) for problem in problems)
+        if any(isinstance(problem, InvalidRequirement) for problem in problems):
+            _check_lines(source, table)
+        reason = "; ".join(one_line(str(problem)) for problem in problems)
         raise InputError(f"{path}: group '{name}' cannot be read: {reason}.", hint=_names(table)) from exc
 
 
-def _groups_table(path: Path) -> dict[str, Any]:
+def _check_lines(source: Source, table: dict[str, Any]) -> None:
+    """Raise InputError with its line for the first requirement that is none."""
+    for group in table.values():
+        for item in group if isinstance(group, list) else ():
+            if isinstance(item, str):
+                source.requirement(item)
+
+
+def _source(path: Path) -> Source:
     try:
         data = path.read_bytes()
     except OSError as exc:
         raise InputError(
             f"{path} cannot be read: {exc.strerror}.", hint="Give --group NAME or --group path/to/pyproject.toml:NAME."
         ) from exc
-    text = decoded(path, data)
-    table = Source(path, text).table(text).get("dependency-groups")
+    return Source(path, decoded(path, data))
+
+
+def _groups_table(source: Source) -> dict[str, Any]:
+    table = source.table(source.text).get("dependency-groups")
     if not isinstance(table, dict):
-        raise InputError(f"{path} has no [dependency-groups] table.", hint="Groups are named there (PEP 735).")
+        raise InputError(f"{source.path} has no [dependency-groups] table.", hint="Groups are named there (PEP 735).")
     return table
 
 

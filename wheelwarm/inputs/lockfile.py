@@ -35,7 +35,7 @@ from wheelwarm.inputs import locks
 from wheelwarm.inputs.index_options import forced_format
 from wheelwarm.local_files import path_of
 from wheelwarm.model import Artifact, Kind, Resolution
-from wheelwarm.redaction import redact
+from wheelwarm.redaction import one_line, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -169,7 +169,7 @@ def _parsed(path: Path, data: bytes) -> Pylock:
     except PylockUnsupportedVersionError as exc:
         raise InputError(f"{path} has a lock-version that is not known: {exc}.", hint="Upgrade wheelwarm.") from exc
     except PylockValidationError as exc:
-        raise InputError(f"{path} is no valid lock: {redact(str(exc))}.", hint="Lock again.") from exc
+        raise InputError(f"{path} is no valid lock: {one_line(str(exc))}.", hint="Lock again.") from exc
 
 
 def _check_version(path: Path, table: Mapping[str, Any]) -> None:

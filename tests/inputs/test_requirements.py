@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.helpers.pip_parser import PipParser, pip_parser
 from tests.inputs.test_index_options import as_pip as options_as_pip
@@ -72,6 +74,61 @@ def test_reads_files_as_pip(parser: PipParser, folder: Path, name: str, constrai
         assert _read_as_pip(file, environ=environ, constraint=constraint) == answer or (
             "error" in answer and _read_as_pip(file, environ=environ, constraint=constraint) is None
         )
+
+
+LINES = [
+    *(
+        "foo",
+        "Foo.Bar[a,b]>=1,<2  # c",
+        "foo ~= 1.0 ; python_version > '3'",
+        "foo @ https://u:p@h/f-1.0.tar.gz",
+        "foo=1",
+    ),
+    *("foo==${NAME}", "./project[x]", "-e project", "--editable=./project", "'foo'", "foo==1 \\", "foo\\", "# c \\"),
+    *(f"foo==1 --hash=sha256:{SHA}", f"  --hash sha512:{SHA}{SHA}", f"FOO --hash=sha256:{SHA.upper()}", "foo -C k=v"),
+    *(
+        "-i https://b/s",
+        "--index-url=https://c/s/ --pre",
+        "--extra-index-url https://d/s",
+        "--extra-index https://u:p@e/s",
+    ),
+    *("--no-index", "-f links", "-f nowhere --find-links links", "--trusted-host=h:80", "--require-hashes", "-q", "-i"),
+    *(
+        "--no-binary :all:",
+        "foo --no-binary foo,bar",
+        "--only-binary=foo",
+        "--only-binary :none:",
+        "--use-feature fast-deps",
+    ),
+    *(
+        "-r more.txt",
+        "-cmore.txt --pre",
+        "-r 'in c/x.txt' # c",
+        "-r in\\ c/x.txt -r more.txt",
+        "foo -r more.txt",
+        "--nope",
+    ),
+    *("", "\t# c", "\x0c", "- r", "==1", "foo;", "${A}", "\ufefffoo", "é==1", "foo\x1fbar", "foo -e project", "--"),
+]
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from(["\n", "\r\n", "\r", "\u2028", "\n\n"])), max_size=6))
+def test_reads_any_file_as_pip(parser: PipParser, folder: Path, lines: list[tuple[str, str]]) -> None:
+    """Whatever odd lines stand in whatever order, files they include among them, both read the same or both refuse."""
+    environ = {"NAME": "9", "A": "a b"}
+    for name in ("links", "in c"):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "more.txt").write_text("more\n--no-binary more\n-i https://more/s\n")
+    (folder / "in c" / "x.txt").write_text("x\n-f ../links\n-c ../more.txt\n")
+    (folder / "r.txt").write_bytes("".join(line + end for line, end in lines).encode())
+
+    ours, pips = (
+        _read_as_pip("r.txt", environ=environ, constraint=False),
+        parser.parse("r.txt", folder=folder, environ=environ),
+    )
+
+    assert ours == pips or (ours is None and "error" in pips)
 
 
 def _read_as_pip(file: str, *, environ: Mapping[str, str], constraint: bool) -> dict[str, Any] | None:

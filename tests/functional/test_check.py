@@ -291,6 +291,7 @@ def test_a_local_project_needs_a_resolver(pip_of: PipOf, index: Index, tmp_path:
     answer = Program(pip_of("26.3"), index, cache_dir).run("check", str(project))
 
     assert answer.code == 3
+    assert "error: What project needs cannot be read from the cache.\n" in answer.err
     assert "--resolve" in answer.err
 
 

@@ -243,7 +243,7 @@ def dependencies(artifact: Artifact, extras: Iterable[str], shelf: Shelf) -> Ite
     metadata = cached_metadata(artifact, shelf)
     if not metadata and is_usable(artifact, shelf):
         raise ResolveError(
-            f"What {artifact.name} {artifact.version} needs cannot be read from the cache.",
+            f"What {f'{artifact.name} {artifact.version}'.rstrip()} needs cannot be read from the cache.",
             hint="Run `wheelwarm prefetch` with it, or `wheelwarm check --resolve`, which lets pip ask the index.",
         )
     for text in parse_email(metadata)[0].get("requires_dist", []):

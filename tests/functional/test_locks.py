@@ -139,3 +139,19 @@ def test_hashes_in_capitals_are_the_same(pip_of: PipOf, tmp_path: Path, cache_di
         file_requests(index)
         run_pip(pip, "install", str(path), index, cache_dir, tmp_path / "to")
         assert file_requests(index) == []
+
+
+def test_a_weak_hash_is_checked_by_pip(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """With nothing but md5 pip serves a lock; a body that has another one is no hit, since pip would not install it."""
+    wheel = make_wheel(tmp_path, "lib", "1.0")
+    url = index.add(wheel)
+    program = Program(pip_of("26.3"), index, cache_dir)
+
+    def prefetched(digest: str) -> tuple[int, dict[str, tuple[str, str | None]]]:
+        file = f'{{url = "{url}", hashes = {{md5 = "{digest}"}}}}'
+        head = 'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "lib"\nversion = "1.0"\n'
+        answer = program.run("prefetch", "-r", lock_file(tmp_path, f"{head}wheels = [{file}]\n"), "--json")
+        return answer.code, answer.outcomes("after")
+
+    assert prefetched("0" * 32) == (1, {wheel.name: ("uncacheable", "no hash")})
+    assert prefetched(hashlib.md5(wheel.read_bytes()).hexdigest()) == (0, {wheel.name: ("hit", None)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,6 +82,20 @@ def test_an_entry_with_the_right_body_is_a_hit(shelf: Shelf) -> None:
     store(shelf)
     assert shelf.verdict(with_hash()) == HIT
     assert shelf.verdict(with_hash(b"another")) == Verdict(Outcome.MISS, Reason.HASH_MISMATCH)
+
+
+@pytest.mark.parametrize("algorithm", ["sha512", "sha384", "sha1", "md5"])
+def test_any_hash_that_pip_checks_counts(shelf: Shelf, tmp_path: Path, algorithm: str) -> None:
+    """Where no sha256 is stated, one of those that are has to be the body's; what pip does not know says nothing."""
+    wheel = make_wheel(tmp_path, "demo", "1.0").read_bytes()
+    store(shelf, body=wheel)
+
+    def verdict(**hashes: str) -> Verdict:
+        return shelf.verdict(replace(artifact_at(URL), hashes=hashes))
+
+    digest = hashlib.new(algorithm, wheel).hexdigest()
+    assert verdict(**{algorithm: digest, "sha224": "0"}) == verdict(unheard="0") == HIT
+    assert verdict(**{algorithm: "0" * len(digest)}) == Verdict(Outcome.MISS, Reason.HASH_MISMATCH)
 
 
 def test_a_body_without_a_stated_hash_is_looked_into(shelf: Shelf, tmp_path: Path) -> None:

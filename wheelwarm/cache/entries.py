@@ -127,9 +127,9 @@ def read_embedded(path: Path | str) -> tuple[StoredResponse, int, int]:
         return loads(without_body(head[:offset], _to_end(file))), offset, size
 
 
-def digest_of(entry: Entry) -> str:
-    """Return the sha256, in hex, of an entry's body; OSError if it cannot be read."""
-    digest = hashlib.sha256()
+def digest_of(entry: Entry, algorithm: str = "sha256") -> str:
+    """Return the digest, in hex, of an entry's body; OSError if it cannot be read."""
+    digest = hashlib.new(algorithm)
     for chunk in chunks(entry):
         digest.update(chunk)
     return digest.hexdigest()

@@ -129,12 +129,12 @@ class HttpCache:
         with self._reading():
             return b"".join(entries.chunks(found.entry))
 
-    def digest(self, found: Lookup) -> str:
-        """Return the sha256, in hex, of an entry's body; CacheError if it is gone."""
-        if found.sha256 is not None:
+    def digest(self, found: Lookup, algorithm: str = "sha256") -> str:
+        """Return the digest, in hex, of an entry's body; CacheError if it is gone."""
+        if found.sha256 is not None and algorithm == "sha256":
             return found.sha256
         with self._reading():
-            return entries.digest_of(found.entry)
+            return entries.digest_of(found.entry, algorithm)
 
     def new_body(self) -> Path:
         """Make an empty temporary file, for a body to be fetched into, on the cache's file system.

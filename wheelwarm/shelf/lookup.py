@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from wheelwarm.model import StoredResponse
     from wheelwarm.targets.target import Target
 
+_BESIDE_SHA256 = ("sha512", "sha384", "sha224", "sha1", "md5")
+
 
 class Shelf:
     """One target's cache, with what is known about it: answers what pip would find.
@@ -150,7 +152,14 @@ class Shelf:
             return found
         paths = dict.fromkeys((found.entry.metadata_path, found.body_path))
         damage = self._damage(artifact, *paths)
+        if not damage and not self._has_a_hash(artifact, found):
+            damage = Reason.HASH_MISMATCH
         return replace(found, verdict=Verdict(Outcome.MISS, damage)) if damage else found
+
+    def _has_a_hash(self, artifact: Artifact, found: Lookup) -> bool:
+        """Tell whether a body has one of the hashes that are stated, or none is that pip knows."""
+        stated = {name: digest for name, digest in artifact.hashes.items() if name in _BESIDE_SHA256}
+        return not stated or any(self.http.digest(found, name) == digest for name, digest in stated.items())
 
     def _damage(self, artifact: Artifact, *paths: Path) -> Reason | None:
         from wheelwarm.shelf.inside import damage_in

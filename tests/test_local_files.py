@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from wheelwarm.cli import app
-from wheelwarm.local_files import expanded, path_of
+from wheelwarm.local_files import expanded, is_folder, path_of
 
 if TYPE_CHECKING:
     import pytest
@@ -32,3 +32,12 @@ def test_the_home_of_nobody_stays_as_it_is_written(tmp_path: Path, monkeypatch: 
 
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert "~nosuchuser" in result.stdout + result.stderr
+
+
+def test_a_folder_is_told_by_its_url(tmp_path: Path) -> None:
+    """A folder that is there is one; a file, what is not there, and a URL of a server are none."""
+    file = tmp_path / "file"
+    file.touch()
+
+    assert is_folder(tmp_path.as_uri())
+    assert not any(map(is_folder, (file.as_uri(), (tmp_path / "gone").as_uri(), "https://a.example/", "git+file:///")))

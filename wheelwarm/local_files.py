@@ -18,3 +18,8 @@ def path_of(url: str) -> Path:
 def expanded(text: str) -> Path:
     """Return the path that a text names, `~` and `~user` as in a shell; of a user that nobody knows it is a folder."""
     return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for such a user
+
+
+def is_folder(url: str) -> bool:
+    """Tell whether a URL is that of a folder of this machine; there is no hash of one."""
+    return url.lower().startswith("file:") and path_of(url).is_dir()

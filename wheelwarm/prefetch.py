@@ -205,6 +205,10 @@ class _Run:
     def carry_out(self) -> tuple[tuple[Row, ...], tuple[Summary, Summary]]:
         """Return the artifacts' rows, and how many `.metadata` files had each outcome before and after."""
         resolution = self.resolution = self._resolve()
+        if self.options.lock is not None:
+            from wheelwarm.inputs import locking
+
+            locking.check_folders(self.options.lock, resolution.artifacts)
         self.filler.seed = self.options.seed.knowing(resolution.asked)
         builds = not self.shelf.target.elsewhere.everywhere
         artifacts, metadata = list(wanted(resolution, builds=builds)), list(wanted_metadata(resolution))
@@ -240,17 +244,14 @@ class _Run:
             self._write_lock(self.options.lock, cold=sum(not row.final.warm for row in rows))
 
     def _write_lock(self, path: Path, *, cold: int) -> None:
-        """Write the lock unless so many rows are `cold`, and tell what the person would only find out offline."""
+        """Write the lock unless so many rows are `cold`."""
         if cold:
             self.warnings += (f"{path} was not written: {cold} of what it would name is neither a hit nor local.",)
             return
         from wheelwarm.warming.lock_writing import write_lock
 
-        write_lock(path, self.resolution, self.requirements, self.shelf, environ=self.environ)
+        self.warnings += write_lock(path, self.resolution, self.requirements, self.shelf, environ=self.environ)
         self.lock = path
-        pip = self.shelf.target
-        if path.suffix != ".txt" and not pip.traits.reads_pylock:
-            self.warnings += (f"pip {pip.pip} does not read {path.name}, pip 26.1 and later do; it reads NAME.txt.",)
 
     def _share(self, theirs: Sequence[Artifact]) -> None:
         """Take from the other targets what they have, and note what of it needs no work here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tarfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -98,6 +99,20 @@ def lock(*filenames: str) -> Asking:
         path = world.folder / "pylock.toml"
         path.write_text(lock_text({world.index.file_url(name): world.files / name for name in filenames}))
         return ("-r", str(path))
+
+    return ask
+
+
+def lock_with_folder(*filenames: str) -> Asking:
+    """Ask by a lock of a project's folder, and of these files."""
+
+    def ask(world: World) -> tuple[str, ...]:
+        with tarfile.open(world.files / "alone-1.0.tar.gz") as sdist:
+            sdist.extractall(world.folder, filter="data")
+        files = {world.index.file_url(name): world.files / name for name in filenames}
+        more = '\n[[packages]]\nname = "alone"\ndirectory.path = "alone-1.0"\n'
+        (world.folder / "pylock.toml").write_text(lock_text(files).removesuffix("packages = []\n") + more)
+        return ("-r", str(world.folder / "pylock.toml"))
 
     return ask
 
@@ -274,6 +289,8 @@ SCENES = {
     "a lock that was written, its wheels gone, for an older pip": Scene(
         asks=locked("offline.txt"), pip=OLD, warm="lock tool", happened=(gone("wheels/**/*.whl"),), reasons={ASKED}
     ),
+    "a lock of a folder alone": Scene(asks=lock_with_folder(), works=True),
+    "a lock of a folder beside a file": Scene(asks=lock_with_folder(LIB), reasons={("sdist", "no hash")}),
     "a folder": Scene(asks=in_folder("app", "--no-index"), pip=OLD, works=True),
     "a folder beside the index": Scene(asks=in_folder("app"), pip=OLD, works=True),
     "a file of here": Scene(
@@ -303,6 +320,7 @@ OFTEN = {
     "a lock with an sdist",
     "a lock that was written, of an sdist of here",
     "a lock that was written, its wheels gone",
+    "a lock of a folder beside a file",
     "a folder beside the index",
     "a newer version since",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+import tarfile
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -146,6 +147,40 @@ def test_an_incomplete_run_writes_no_lock(pip_of: PipOf, index: Index, tmp_path:
     assert answer.code == 1
     assert not lock.exists()
     assert "offline.txt was not written" in " ".join(answer.err.split())
+
+
+def test_a_folder_beside_files_is_for_lines(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """From a lock with hashes pip installs no folder: a pylock.toml is refused at once, a .txt works."""
+    publish(index, tmp_path / "files")
+    with tarfile.open(make_sdist(tmp_path, "mine", "1.0", requires=["lib"])) as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    pip, asked = pip_of("26.3"), ("prefetch", str(tmp_path / "mine-1.0"), "--lock")
+    program, lines = Program(pip, index, cache_dir), tmp_path / "offline.txt"
+
+    refused = program.run(*asked, str(tmp_path / "pylock.toml"))
+    written = program.run(*asked, str(lines))
+
+    assert (refused.code, written.code) == (3, 0)
+    assert "pip installs no folder (mine)" in refused.err
+    assert not (tmp_path / "pylock.toml").exists()
+    index.stop()
+    to = tmp_path / "to"
+    assert install(pip, lines, cache_dir, to, index_url=index.simple_url, ca_bundle=str(index.ca_bundle)) == 0
+
+
+def test_a_local_sdist_is_built_at_each_install(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
+    """A local sdist leaves no wheel in the cache, so pip asks by name for what its build needs: a warning tells."""
+    publish(index, tmp_path / "files")
+    needy, plain = tmp_path / "files/tool-0.5.tar.gz", make_sdist(tmp_path, "alone", "1.0")
+    program = Program(pip_of("26.3"), index, cache_dir)
+
+    warned, quiet = (
+        program.run("prefetch", str(sdist), "--lock", str(tmp_path / f"{number}.txt"))
+        for number, sdist in enumerate((needy, plain))
+    )
+
+    assert (warned.code, quiet.code, quiet.err) == (0, 0, "")
+    assert "Every install builds tool anew" in warned.err
 
 
 def test_a_lock_that_cannot_be_written_costs_no_download(

@@ -124,6 +124,28 @@ def test_local_files_and_folders_are_named_by_path(tmp_path: Path) -> None:
     assert line(replace(WHEEL, url=wheel.as_uri())) == f"some-lib @ {wheel.as_uri()}"
 
 
+def test_paths_below_the_lock_count_from_it(tmp_path: Path) -> None:
+    """A project that is moved, or checked out elsewhere, takes its lock along; what lies elsewhere is named in full."""
+    project = tmp_path / "project"
+    (project / "sub").mkdir(parents=True)
+    here, below, beside = (replace(CHECKOUT, url=path.as_uri()) for path in (project, project / "sub", tmp_path))
+
+    locking.write(project / "pylock.toml", [here, below, beside])
+
+    table = tomllib.loads((project / "pylock.toml").read_text())
+    assert sorted(one["directory"]["path"] for one in table["packages"]) == sorted([".", "sub", str(tmp_path)])
+
+
+def test_what_is_editable_stays_so(tmp_path: Path) -> None:
+    """The lock says it of a folder as PEP 751 does, the requirements file as `-e` does; of no other one."""
+    folder = replace(CHECKOUT, url=tmp_path.as_uri())
+    for editables, expected in (({folder.url}, True), ({"file:///elsewhere"}, None)):
+        (table,) = tomllib.loads(locking.pylock([folder], editables))["packages"]
+        assert table["directory"].get("editable") is expected
+        found = locking.lines([folder], editables).splitlines()[1]
+        assert found == (f"-e {folder.url}" if expected else f"tool @ {folder.url}")
+
+
 @pytest.mark.parametrize("artifact", [WHEEL, SDIST, ARCHIVE, CHECKOUT], ids=lambda one: one.filename or "checkout")
 def test_no_credentials_are_written(artifact: Artifact) -> None:
     """User and password of a URL are left out: pip's cache goes by the URL without them."""

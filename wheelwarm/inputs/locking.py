@@ -25,11 +25,11 @@ from packaging.version import InvalidVersion, Version
 
 from wheelwarm import outfile, urls
 from wheelwarm.errors import InputError
-from wheelwarm.local_files import path_of
+from wheelwarm.local_files import is_folder, path_of
 from wheelwarm.model import STRONG_HASHES, Artifact, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
     from pathlib import Path
 
 _CREATED_BY = "wheelwarm"
@@ -53,27 +53,44 @@ def check(path: Path) -> None:
         raise InputError(f"{path} is there already, and is no lock.", hint="Name another file, or remove it first.")
 
 
-def write(path: Path, artifacts: Sequence[Artifact]) -> None:
+def check_folders(path: Path, artifacts: Sequence[Artifact]) -> None:
+    """Refuse a pylock.toml of folders beside files: these have hashes, and pip then takes nothing that has none.
+
+    Raises InputError.
+    """
+    folders = [one.name for one in artifacts if is_folder(one.url)]
+    if path.suffix != ".txt" and folders and len(folders) < len(artifacts):
+        raise InputError(
+            f"pip installs no folder ({', '.join(folders)}) from a {path.name} in which other files have hashes.",
+            hint="Name the lock NAME.txt, or put a wheel in the folder's place (pip wheel --no-deps FOLDER).",
+        )
+
+
+def write(path: Path, artifacts: Sequence[Artifact], *, editables: Container[str] = ()) -> None:
     """Write a lock of these files: a pylock.toml (PEP 751), or lines of `name @ URL#hash` where the name ends in .txt.
 
+    `editables` are the URLs of folders that are to be installed as editable.
     Raises InputError for what `check` refuses, a file without a hash, or a disk that does not take it.
     """
     check(path)
-    text = lines(artifacts) if path.suffix == ".txt" else pylock(artifacts)
+    folder = path.absolute().parent
+    text = lines(artifacts, editables) if path.suffix == ".txt" else pylock(artifacts, editables, folder=folder)
     outfile.write(path, text.encode())
 
 
-def pylock(artifacts: Iterable[Artifact]) -> str:
-    """Return a valid pylock.toml of these files."""
-    packages = sorted((_package(one) for one in artifacts), key=lambda package: package.name)
+def pylock(artifacts: Iterable[Artifact], editables: Container[str] = (), *, folder: Path | None = None) -> str:
+    """Return a valid pylock.toml of these files; paths below its `folder` count from there."""
+    written = (_package(one, folder, editable=one.url in editables) for one in artifacts)
+    packages = sorted(written, key=lambda package: package.name)
     lock = Pylock(lock_version=Version("1.0"), created_by=_CREATED_BY, packages=packages)
     lock.validate()
     return tomli_w.dumps(dict(lock.to_dict()))
 
 
-def lines(artifacts: Iterable[Artifact]) -> str:
+def lines(artifacts: Iterable[Artifact], editables: Container[str] = ()) -> str:
     """Return requirements of these files by URL and hash, which pips before 26.1 take too."""
-    found = sorted(f"{canonicalize_name(one.name)} @ {_link(one)}" for one in artifacts)
+    heads = ((one, "-e" if one.url in editables else f"{canonicalize_name(one.name)} @") for one in artifacts)
+    found = sorted(f"{head} {_link(one)}" for one, head in heads)
     return "\n".join([_HEAD, *found]) + "\n"
 
 
@@ -90,19 +107,26 @@ def _link(artifact: Artifact) -> str:
     return "#".join([url, "&".join(fragment)]) if fragment else url
 
 
-def _package(artifact: Artifact) -> Package:
+def _package(artifact: Artifact, folder: Path | None, *, editable: bool) -> Package:
     name = canonicalize_name(artifact.name)
     if _scheme(artifact) not in _SCHEMES:
         return Package(name=name, vcs=_vcs(artifact))
     path = _local_path(artifact)
-    if path is not None and path.is_dir():
-        return Package(name=name, directory=PackageDirectory(path=str(path), subdirectory=artifact.subdirectory))
-    return Package(name=name, **_file(artifact, path))
+    written = _written(path, folder) if path else None
+    if path is None or written is None or not path.is_dir():
+        return Package(name=name, **_file(artifact, written))
+    directory = PackageDirectory(path=written, editable=editable or None, subdirectory=artifact.subdirectory)
+    return Package(name=name, directory=directory)
 
 
-def _file(artifact: Artifact, path: Path | None) -> dict[str, Any]:
+def _written(path: Path, folder: Path | None) -> str:
+    """Return a path as it counts from the lock's folder, if it is below that."""
+    return path.relative_to(folder).as_posix() if folder and path.is_relative_to(folder) else str(path)
+
+
+def _file(artifact: Artifact, path: str | None) -> dict[str, Any]:
     """Return the file as the lock's table of a package has it, with the version where it is allowed."""
-    place: dict[str, Any] = {"path": str(path)} if path else {"url": _bare(artifact.url)}
+    place: dict[str, Any] = {"path": path} if path else {"url": _bare(artifact.url)}
     facts = {**place, "size": artifact.size, "hashes": dict([_one_hash(artifact)])}
     if artifact.kind is Kind.WHEEL:
         return {"version": _version(artifact), "wheels": [PackageWheel(name=artifact.filename, **facts)]}

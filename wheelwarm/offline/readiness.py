@@ -16,7 +16,7 @@ from wheelwarm.cache.freshness import remaining
 from wheelwarm.errors import ResolveError
 from wheelwarm.inputs.index_options import forced_format
 from wheelwarm.inputs.requirement_line import RequirementLine
-from wheelwarm.local_files import path_of
+from wheelwarm.local_files import is_folder, path_of
 from wheelwarm.model import Artifact, Kind, Outcome, Reason, Verdict
 from wheelwarm.offline import offline
 from wheelwarm.resolution.choice import Choice
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def readiness(requirements: RequirementSet, resolution: Resolution, shelf: Shelf) -> Offline:
     """Tell whether an install of these requirements would succeed with the network down."""
     disk = CacheDisk(requirements, resolution, shelf)
-    inputs = (*disk.remote_files(), *disk.unread_locks())
+    inputs = (*disk.remote_files(), *disk.unread_locks(), *disk.unhashed())
     answer = offline.judge(resolution, disk)
     ends = (answer.until, *map(disk.fresh_until, requirements.remote_files))
     return offline.Offline(obstacles=(*inputs, *answer.obstacles), now=shelf.now, until=min(ends))
@@ -115,6 +115,17 @@ class CacheDisk:
         for lock in () if self.shelf.target.traits.reads_pylock else self.requirements.locks:
             file = Artifact(name=str(lock.path), version="", filename=lock.path.name, kind=Kind.OTHER, url="")
             yield offline.Obstacle(artifact=file, verdict=Verdict(Outcome.UNCACHEABLE, Reason.LOCK_UNKNOWN))
+
+    def unhashed(self) -> Iterator[Obstacle]:
+        """Find the folders that a lock has beside files: these have hashes, and pip then demands one of everything.
+
+        pip 26.1 to 26.3: "Can't verify hashes for these file:// requirements because they point to directories".
+        """
+        artifacts = self.resolution.artifacts
+        if self.requirements.locks and any(one.hashes for one in artifacts):
+            for one in artifacts:
+                if is_folder(one.url):
+                    yield offline.Obstacle(artifact=one, verdict=Verdict(Outcome.UNCACHEABLE, Reason.NO_HASH))
 
     def _stored(self, page: str) -> float:
         """Return when a page was stored or revalidated, in seconds since the epoch; its Date has whole ones only."""

@@ -8,7 +8,10 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.helpers.artifacts import make_sdist, make_wheel, metadata_of
+from wheelwarm.errors import InputError
 from wheelwarm.wheelhouse.wheelhouse import Wheelhouse
 from wheelwarm.wheelhouse.wheelhouse_index import HTML, JSON, core_metadata, write_pages
 
@@ -46,6 +49,22 @@ def test_all_that_stands_there_is_offered(tmp_path: Path) -> None:
     assert wheel.name in (tmp_path / "demo-x" / HTML).read_text()
     assert json.loads((tmp_path / JSON).read_text())["projects"] == [{"name": "demo-x"}, {"name": "other"}]
     assert "archive" not in (tmp_path / HTML).read_text()
+
+
+@pytest.mark.parametrize("name", [HTML, f"demo/{HTML}"])
+def test_no_page_of_somebody_else_is_replaced(tmp_path: Path, name: str) -> None:
+    """In the folder of a website its pages stay as they are, and no page is written beside them; ours are renewed."""
+    make_wheel(tmp_path, "demo", "1.0")
+    other = tmp_path / name
+    other.parent.mkdir(exist_ok=True)
+    other.write_bytes(b"<html>mine \xff</html>")
+
+    with pytest.raises(InputError, match="is no index page"):
+        write_pages(Wheelhouse(tmp_path), known={})
+
+    assert (other.read_bytes(), len(list(tmp_path.rglob("index.*")))) == (b"<html>mine \xff</html>", 1)
+    other.unlink()
+    assert write_pages(Wheelhouse(tmp_path), known={}) == write_pages(Wheelhouse(tmp_path), known={}) == ("demo",)
 
 
 def test_a_wheel_without_one_metadata_has_none_beside_it() -> None:

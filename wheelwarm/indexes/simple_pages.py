@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 API_VERSION = "1.1"
 """Of the simple repository API: with `versions` and `size` (PEP 700)."""
 
+MARK = "pypi:repository-version"
+"""What tells an HTML page of an index from any other (PEP 629)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
@@ -78,7 +81,7 @@ def _url(file: Offered) -> str:
 
 
 def _html(title: str, anchors: Iterable[str]) -> str:
-    head = f'<meta name="pypi:repository-version" content="{API_VERSION}">\n<title>{escape(title)}</title>'
+    head = f'<meta name="{MARK}" content="{API_VERSION}">\n<title>{escape(title)}</title>'
     lines = "".join(f"{anchor}<br>\n" for anchor in anchors)
     return f"<!DOCTYPE html>\n<html>\n<head>\n{head}\n</head>\n<body>\n{lines}</body>\n</html>\n"
 

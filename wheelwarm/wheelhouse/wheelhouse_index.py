@@ -12,12 +12,12 @@ from packaging.utils import canonicalize_name
 from wheelwarm import urls
 from wheelwarm.cache.archive import Window, read_zip_member, zip_members
 from wheelwarm.cache.identify import identify
-from wheelwarm.errors import FormatError
+from wheelwarm.errors import FormatError, InputError
 from wheelwarm.indexes import simple_pages
 from wheelwarm.indexes.simple_pages import Offered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -36,18 +36,26 @@ def write_pages(house: Wheelhouse, *, known: Mapping[str, str]) -> tuple[str, ..
     """Write the pages of all projects of which a file is there, the core metadata of wheels beside them.
 
     `known` are sha256 by file name, computed just now. Returns the projects. Raises InputError where nothing can be
-    written.
+    written, and for a page there that is somebody else's.
     """
     projects: dict[str, list[Offered]] = defaultdict(list)
     for path in sorted(house.directory.iterdir()):
         if urls.is_artifact(path.name) and path.is_file() and (offered := _offer(house, path, known)):
             projects[canonicalize_name(urls.artifact_named(path.name, "").name)].append(offered)
+    _refuse_others([house.directory / HTML, *(house.directory / name / HTML for name in projects)])
     for name, files in projects.items():
         house.write(house.directory / name / HTML, simple_pages.project_html(name, files).encode())
         house.write(house.directory / name / JSON, simple_pages.project_json(name, files).encode())
     house.write(house.directory / HTML, simple_pages.root_html(projects).encode())
     house.write(house.directory / JSON, simple_pages.root_json(projects).encode())
     return tuple(projects)
+
+
+def _refuse_others(pages: Iterable[Path]) -> None:
+    """Refuse to take the place of a page that is not about an index: the folder may be that of a website."""
+    for page in pages:
+        if page.exists() and simple_pages.MARK not in page.read_text(encoding="utf-8", errors="replace"):
+            raise InputError(f"{page} is there already, and is no index page.", hint="Name another folder for --index.")
 
 
 def _offer(house: Wheelhouse, path: Path, known: Mapping[str, str]) -> Offered | None:

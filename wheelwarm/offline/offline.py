@@ -18,7 +18,7 @@ from wheelwarm import urls
 from wheelwarm.model import Artifact, Kind, Outcome, Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from wheelwarm.model import Resolution
 
@@ -88,15 +88,16 @@ def judge(resolution: Resolution, disk: Disk) -> Offline:
     resolution = _without(resolution, _in_folders(resolution, disk))
     unbuilt = [one for one in resolution.artifacts if one.kind is Kind.SDIST and not _is_built(one, disk)]
     unasked = frozenset() if unbuilt else frozenset(resolution.build_requests)
-    files = _needed(resolution, unbuilt, unasked)
+    files = [(one, disk.verdict(one)) for one in _needed(resolution, unbuilt, unasked)]
     obstacles = [
-        *_files(files, disk),
+        *(Obstacle(artifact=one, verdict=verdict) for one, verdict in files if not verdict.warm),
         *_pages(resolution, disk, unasked),
         *_builds(resolution, unbuilt),
     ]
     return Offline(
         obstacles=tuple({one.artifact.identity: one for one in obstacles}.values()),
-        until=min(_ends(files, resolution, disk, unasked), default=math.inf),
+        # A no needs no end, and to find it is a look at each entry.
+        until=math.inf if obstacles else min(_ends(files, resolution, disk, unasked), default=math.inf),
     )
 
 
@@ -152,22 +153,14 @@ def _needed(resolution: Resolution, unbuilt: Sequence[Artifact], unasked: frozen
     return [*resolved, *(one for one in resolution.supporting if one.url not in unasked)]
 
 
-def _ends(files: Sequence[Artifact], resolution: Resolution, disk: Disk, unasked: frozenset[str]) -> Iterator[float]:
+def _ends(
+    files: Iterable[tuple[Artifact, Verdict]], resolution: Resolution, disk: Disk, unasked: frozenset[str]
+) -> Iterator[float]:
     """Yield when each thing that pip takes from its cache will have to be asked for again."""
-    for artifact in files:
-        if disk.verdict(artifact).outcome is Outcome.HIT:
-            yield disk.fresh_until(artifact.url)
+    yield from (disk.fresh_until(artifact.url) for artifact, verdict in files if verdict.outcome is Outcome.HIT)
     for url in resolution.asked:
         if urls.is_page(url) and url not in unasked and disk.page_verdict(url).outcome is Outcome.HIT:
             yield disk.fresh_until(url)
-
-
-def _files(files: Sequence[Artifact], disk: Disk) -> Iterator[Obstacle]:
-    """Find the files that are not at hand."""
-    for artifact in files:
-        verdict = disk.verdict(artifact)
-        if not verdict.warm:
-            yield Obstacle(artifact=artifact, verdict=verdict)
 
 
 def _pages(resolution: Resolution, disk: Disk, unasked: frozenset[str]) -> Iterator[Obstacle]:

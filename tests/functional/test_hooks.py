@@ -87,6 +87,33 @@ def test_a_commit_is_checked_and_a_checkout_warms(project: Checkout, index: Inde
     assert not index.requests
 
 
+def test_a_merge_and_a_rewrite_warm_too(project: Checkout, cache_dir: Path) -> None:
+    """What comes with a merge, or with a commit that takes another's place, is fetched as after a checkout."""
+    project.pre_commit("install", *(word for stage in ("post-merge", "post-rewrite") for word in ("-t", stage)))
+    project.run("git", "commit", "--quiet", "--no-verify", "--message", "Begin")
+    project.run("git", "checkout", "--quiet", "-b", "other")
+    project.run("git", "commit", "--quiet", "--no-verify", "--allow-empty", "--message", "Go on")
+    project.run("git", "checkout", "--quiet", "-")
+    amend = ("commit", "--quiet", "--no-verify", "--allow-empty", "--amend", "--message", "Go on otherwise")
+
+    for command in (("merge", "--quiet", "other"), amend):
+        shutil.rmtree(cache_dir)
+        assert "warm pip's cache" in project.run("git", *command)
+        assert len(list(cache_dir.glob("http-v2/*/*/*/*/*/*.body"))) >= 2
+
+
+def test_the_cache_is_trimmed_by_hand_alone(project: Checkout, hooks: Checkout, cache_dir: Path) -> None:
+    """No commit and no checkout prunes; the manual stage does, with the project's own args in place of ours."""
+    take(project, hooks, "wheelwarm-prefetch", "wheelwarm-prune", args={"wheelwarm-prune": "[--older-than, 0s]"})
+    project.commit("Begin")
+    project.run("git", "checkout", "--quiet", "-b", "other")
+    assert list(cache_dir.glob("http-v2/*/*/*/*/*/*.body")) != []
+
+    assert "Passed" in project.pre_commit("run", "--hook-stage", "manual", "wheelwarm-prune")
+
+    assert list(cache_dir.glob("http-v2/*/*/*/*/*/*.body")) == []
+
+
 def test_the_hooks_act_for_the_project_s_python(project: Checkout, modern_pip: PipEnvironment) -> None:
     """`./.venv` is found behind the environment that pre-commit puts before everything."""
     said = project.pre_commit("run", "--hook-stage", "manual", "--verbose", "wheelwarm-prefetch")

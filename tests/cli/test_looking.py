@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import shutil
 import subprocess
 import sys
@@ -275,17 +276,23 @@ def test_an_answer_that_nobody_wants_is_no_error(stock: Stock, command: str) -> 
 
 
 def in_terminal(arguments: list[str], typed: bytes) -> tuple[int, bytes]:
-    """Run wheelwarm with a terminal for all its streams, type when it asks, and return exit code and screen."""
+    """Run wheelwarm with a terminal for all its streams, type when it asks, and return exit code and screen.
+
+    Python's readline may miss a Ctrl-C that comes right after the question: as a person would, this types it again.
+    """
     pid, terminal = pty.fork()
     if pid == 0:  # pragma: no cover -- another program
         os.execv(sys.executable, [sys.executable, "-m", "wheelwarm", *arguments])
-    screen = b""
+    screen, part, has_typed = b"", b"", False
     try:
-        while part := os.read(terminal, 1 << 16):
-            screen += part
-            if typed and b"[y/N]" in screen:
+        while True:
+            is_still = not select.select([terminal], [], [], 5)[0]
+            if not is_still and not (part := os.read(terminal, 1 << 16)):
+                break
+            screen += b"" if is_still else part
+            if b"[y/N]" in screen and (is_still or not has_typed):
                 os.write(terminal, typed)
-                typed = b""
+                has_typed = True
     except OSError:  # the other end is closed
         pass
     os.close(terminal)
@@ -305,17 +312,6 @@ def test_remove_asks_on_a_terminal(stock: Stock, typed: bytes, code: int, left: 
     assert b"4 entries (8 files) to remove" in screen
     assert b"Remove 8 files?" in screen
     assert len(run(stock, "list", "demo", "--json").data["entries"]) == left
-
-
-@pytest.mark.parametrize("command", [["remove", "demo"], ["prune", "--older-than", "0s"]])
-def test_no_answer_is_an_interruption(stock: Stock, command: list[str]) -> None:
-    """Who breaks off instead of answering (Ctrl-D here, Ctrl-C likewise) gets 130, and nothing goes."""
-    before = files(stock.root)
-
-    found, screen = in_terminal([*command, "--cache-dir", str(stock.root)], b"\x04")
-
-    assert (found, files(stock.root)) == (130, before)
-    assert b"Interrupted." in screen
 
 
 def test_json_asks_nothing(stock: Stock) -> None:

@@ -37,7 +37,7 @@ def answering(command: str, *, as_json: bool, offline_ok: bool = False) -> Itera
             yield
     except WheelwarmError as error:
         raise typer.Exit(_tell(error, command, as_json=as_json, offline_ok=offline_ok)) from None
-    except (KeyboardInterrupt, typer.Abort):  # typer's is that of a question
+    except KeyboardInterrupt:
         typer.echo("Interrupted.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
@@ -98,9 +98,18 @@ def check_may_ask(*, as_json: bool) -> None:
 
 
 def agrees(plan: Plan) -> bool:
-    """Ask whether a plan that was shown is to be carried out; on standard error, so that the other has the answer."""
+    """Ask whether a plan that was shown is to be carried out; on standard error, so that the other has the answer.
+
+    The end of the input is a no. Raises KeyboardInterrupt, which click takes for the same.
+    """
     from wheelwarm.render import count_text
 
     files, folders = plan.total.files, len(plan.folders)
     what = count_text(files, "file") if files else count_text(folders, "empty folder")
-    return typer.confirm(f"Remove {what}?", err=True)
+    try:
+        return typer.confirm(f"Remove {what}?", err=True)
+    except typer.Abort as abort:
+        typer.echo(err=True)
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            raise abort.__context__ from None
+        return False

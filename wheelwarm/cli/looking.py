@@ -186,9 +186,9 @@ def remove(
 
 
 def _write_html(report: StatsReport, path: Path) -> None:
-    from wheelwarm.render import stderr
     from wheelwarm.render.html import write_page
     from wheelwarm.render.plain import plain, size
+    from wheelwarm.render.sheet import stderr
 
     amount = write_page(report, path)
     stderr().print(f"{plain(str(path))} written, {size(amount)}", markup=False)

@@ -10,45 +10,20 @@ import json
 import os
 import sys
 from contextlib import suppress
-from io import TextIOWrapper
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from wheelwarm.redaction import redact
 from wheelwarm.render.plain import plain
-from wheelwarm.render.sheet import UNLIMITED_WIDTH, aside
+from wheelwarm.render.sheet import aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rich.console import Console
-
     from wheelwarm.errors import WheelwarmError
 
 ENVELOPE_VERSION = 1
-
-
-def stdout() -> Console:
-    """Return the console of the answer; in a pipe lines are as long as they need to be.
-
-    What the output's encoding lacks becomes an escape there, as it always does on standard error.
-    """
-    from rich.console import Console
-
-    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors != "backslashreplace":
-        sys.stdout.reconfigure(errors="backslashreplace")
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
-    if not console.is_terminal and "COLUMNS" not in console._environ:
-        console.width = UNLIMITED_WIDTH
-    return console
-
-
-def stderr() -> Console:
-    """Return the console of progress, notes and errors."""
-    from rich.console import Console
-
-    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
 def path_text(path: Path | str) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from wheelwarm.model import Action, Kind, Lane, Outcome, Reason, Summary
 from wheelwarm.redaction import redact
-from wheelwarm.render import count_text, error_data, path_text, print_labelled, stdout
+from wheelwarm.render import count_text, error_data, path_text, print_labelled
 from wheelwarm.render.plain import moment, plain, size
-from wheelwarm.render.sheet import Span, answer, columns_of, styled, words
+from wheelwarm.render.sheet import Span, answer, columns_of, stdout, styled, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from wheelwarm.cache.inventory import Form
 from wheelwarm.holdings.tallies import platform_of, python_of
 from wheelwarm.model import Kind
-from wheelwarm.render import count_text, stderr, stdout
+from wheelwarm.render import count_text
 from wheelwarm.render.plain import ago, columns, moment, plain, size, write
+from wheelwarm.render.sheet import stderr, stdout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

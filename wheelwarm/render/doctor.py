@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from wheelwarm.health.diagnosis import Severity
-from wheelwarm.render import count_text, path_text, stdout
+from wheelwarm.render import count_text, path_text
 from wheelwarm.render.plain import plain, size
+from wheelwarm.render.sheet import stdout
 
 if TYPE_CHECKING:
     from wheelwarm.doctor import DoctorReport

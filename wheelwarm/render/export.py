@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wheelwarm.redaction import redact
-from wheelwarm.render import count_text, path_text, stderr, stdout
+from wheelwarm.render import count_text, path_text
 from wheelwarm.render.artifacts import source_text, target_data
 from wheelwarm.render.plain import columns, plain, size, write
+from wheelwarm.render.sheet import stderr, stdout
 from wheelwarm.wheelhouse.wheelhouse import How
 
 if TYPE_CHECKING:

@@ -32,9 +32,9 @@ def observer() -> Iterator[Observer]:
         return
     from rich.text import Text
 
-    from wheelwarm.render import stderr
     from wheelwarm.render.bars import Bars
     from wheelwarm.render.display import Display
+    from wheelwarm.render.sheet import stderr
 
     console = stderr()
     bars = Bars(lambda text: console.print(Text(plain(redact(text)))))

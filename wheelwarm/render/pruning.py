@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from wheelwarm.holdings.retention import Why
 from wheelwarm.removal.removal import Removal
-from wheelwarm.render import count_text, stderr, stdout
+from wheelwarm.render import count_text
 from wheelwarm.render.cache import KIND_WORDS, amount_data, entries_text, holding_data, removal_done
 from wheelwarm.render.plain import ago, columns, plain, size, write
+from wheelwarm.render.sheet import stderr, stdout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Protocol, TextIO, TypeAlias
 
 from wheelwarm.render.plain import encodable
@@ -79,8 +80,6 @@ def answer() -> Sheet:
     """Return where the answer goes: standard output."""
     if is_pipe(sys.stdout):
         return Pipe(sys.stdout)
-    from wheelwarm.render import stdout
-
     return Screen(stdout())
 
 
@@ -88,9 +87,29 @@ def aside() -> Sheet:
     """Return where all else goes: standard error."""
     if is_pipe(sys.stderr):
         return Pipe(sys.stderr)
-    from wheelwarm.render import stderr
-
     return Screen(stderr())
+
+
+def stdout() -> Console:
+    """Return the console of the answer; in a pipe lines are as long as they need to be.
+
+    What the output's encoding lacks becomes an escape there, as it always does on standard error.
+    """
+    from rich.console import Console
+
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors != "backslashreplace":
+        sys.stdout.reconfigure(errors="backslashreplace")
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    if not console.is_terminal and "COLUMNS" not in console._environ:
+        console.width = UNLIMITED_WIDTH
+    return console
+
+
+def stderr() -> Console:
+    """Return the console of progress, notes and errors."""
+    from rich.console import Console
+
+    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
 def is_pipe(file: TextIO) -> bool:

@@ -10,9 +10,10 @@ from rich.text import Text
 from wheelwarm.holdings.reclaim import Cause
 from wheelwarm.holdings.tallies import Span, Tally
 from wheelwarm.model import Summary
-from wheelwarm.render import count_text, path_text, stdout
+from wheelwarm.render import count_text, path_text
 from wheelwarm.render.cache import KIND_WORDS, holding_data
 from wheelwarm.render.plain import ago, bar, cut, moment, plain, size, write
+from wheelwarm.render.sheet import stdout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

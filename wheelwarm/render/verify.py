@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wheelwarm.render import count_text, stderr, stdout
+from wheelwarm.render import count_text
 from wheelwarm.render.cache import KIND_WORDS, amount_data, body_path, removal_done
 from wheelwarm.render.plain import columns, plain, size, write
+from wheelwarm.render.sheet import stderr, stdout
 
 if TYPE_CHECKING:
     from wheelwarm.verify import Damaged, Fixed, VerifyReport

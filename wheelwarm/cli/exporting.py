@@ -10,6 +10,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from wheelwarm.cli.answering import NO, answering
+from wheelwarm.cli.indexes import Looks, index_options
 from wheelwarm.cli.options import OUTPUT, Json, Reader, read_requirements, takes
 from wheelwarm.cli.reaching import Environ, environment
 from wheelwarm.cli.targets import Prober, probe_targets
@@ -28,10 +29,11 @@ def named_folder(
     return expanded(directory).absolute()
 
 
-@takes(named_folder, read_requirements, environment, probe_targets)
+@takes(named_folder, read_requirements, index_options, environment, probe_targets)
 def export(
     folder: Folder,
     read: Reader,
+    looks: Looks,
     reach_by: Environ,
     probe: Prober,
     index: Annotated[
@@ -67,7 +69,7 @@ def export(
             raise typer.BadParameter(f"{link_mode!r} is none of {', '.join(LinkMode)}", param_hint="--link-mode")
         options = Options(directory=folder(), mode=LinkMode(link_mode), index=index)
         environ = reach_by()
-        wanted = read()
+        wanted = read(options=looks())
         with observer() as watcher:
             watcher.phase("asking pip about itself")
             ask = functools.partial(operate, wanted, options=options, environ=environ, observer=watcher)

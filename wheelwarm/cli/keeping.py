@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from wheelwarm.cli.answering import agrees, answering, check_may_ask
+from wheelwarm.cli.indexes import Looks, index_options
 from wheelwarm.cli.kept import SELECTORS, Chooser, KeepReader, cache_and_targets, read_keep
 from wheelwarm.cli.options import Json, takes
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-@takes(read_keep, cache_and_targets)
+@takes(read_keep, index_options, cache_and_targets)
 def prune(
     read: KeepReader,
+    looks: Looks,
     choose: Chooser,
     older_than: Annotated[
         str | None,
@@ -82,7 +84,7 @@ def prune(
         from wheelwarm.render.cache import print_unreadable
         from wheelwarm.render.progress import observer
 
-        keep = read()
+        keep = read(options=looks())
         policy = _policy(
             older_than, max_size, keep=bool(keep.together), stale=stale, legacy=legacy, other_pythons=other_pythons,
             index_pages=index_pages, orphans=orphans,

@@ -12,35 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from wheelwarm.cli.configuring import configuration
-from wheelwarm.cli.options import (
-    TARGET,
-    BuildConstraintFiles,
-    CacheDir,
-    ConstraintFiles,
-    ExtraIndexUrls,
-    FindLinks,
-    IndexUrl,
-    NoBinary,
-    NoIndex,
-    OnlyBinary,
-    Pre,
-    PreferBinary,
-    RequireHashes,
-    TrustedHosts,
-    read_requirements,
-)
+from wheelwarm.cli.options import TARGET, BuildConstraintFiles, CacheDir, ConstraintFiles, read_requirements
 from wheelwarm.cli.targets import Abis, AllPlatforms, Implementation, Platforms, PythonVersion, probe_targets
 from wheelwarm.local_files import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wheelwarm.inputs.index_options import IndexOptions
     from wheelwarm.prune import Keep, Kept
     from wheelwarm.targets.target import Target
 
 SELECTORS = "What goes"
 
-KeepReader: TypeAlias = Callable[[], "Keep"]
+KeepReader: TypeAlias = Callable[..., "Keep"]
 Chooser: TypeAlias = Callable[..., tuple[Path, tuple["Target", ...]]]
 
 KeepFiles = Annotated[
@@ -69,16 +54,8 @@ def read_keep(
     keep: KeepFiles = None,
     constraint_files: ConstraintFiles = None,
     build_constraint_files: BuildConstraintFiles = None,
-    index_url: IndexUrl = None,
-    extra_index_urls: ExtraIndexUrls = None,
-    find_links: FindLinks = None,
-    no_index: NoIndex = False,
-    trusted_hosts: TrustedHosts = None,
-    pre: Pre = False,
-    prefer_binary: PreferBinary = False,
-    only_binary: OnlyBinary = None,
-    no_binary: NoBinary = None,
-    require_hashes: RequireHashes = False,
+    *,
+    options: IndexOptions,
 ) -> Keep:
     """Read what is to be kept: all files as one input, and each as one of its own, since either may be known.
 
@@ -89,19 +66,10 @@ def read_keep(
     names = keep or []
     read = functools.partial(
         _read,
+        options=options,
         stdin=functools.cache(sys.stdin.buffer.read),
         constraint_files=constraint_files,
         build_constraint_files=build_constraint_files,
-        index_url=index_url,
-        extra_index_urls=extra_index_urls,
-        find_links=find_links,
-        no_index=no_index,
-        trusted_hosts=trusted_hosts,
-        pre=pre,
-        prefer_binary=prefer_binary,
-        only_binary=only_binary,
-        no_binary=no_binary,
-        require_hashes=require_hashes,
     )
     wholes = [names] * bool(names) + [[]] * _is_configured(names)
     return Keep(

@@ -21,14 +21,18 @@ from wheelwarm.errors import UsageError
 
 if TYPE_CHECKING:
     from wheelwarm.config import Inputs
+    from wheelwarm.inputs.index_options import IndexOptions
     from wheelwarm.inputs.requirements import RequirementSet
 
 
 class Reader(Protocol):
     """The reading of what a command line asks for."""
 
-    def __call__(self, *, apart_from: Path | None = None) -> RequirementSet:
-        """Read it; where nothing is named, from what the current directory has apart from a file yet to be written."""
+    def __call__(self, *, options: IndexOptions, apart_from: Path | None = None) -> RequirementSet:
+        """Read it, with the options that say where pip looks.
+
+        Where nothing is named: from what the current directory has apart from a file yet to be written.
+        """
 
 
 INPUT, INDEX, TARGET, OUTPUT = "What to look at", "Where pip looks", "For which Python", "What to print"
@@ -75,40 +79,6 @@ Scripts = Annotated[
         "--script", "-s", metavar="FILE.py", help="A script that says what it needs (PEP 723).", rich_help_panel=INPUT
     ),
 ]
-IndexUrl = Annotated[
-    str | None,
-    typer.Option("--index-url", "-i", metavar="URL", help="The index instead of pip's own.", rich_help_panel=INDEX),
-]
-ExtraIndexUrls = Annotated[
-    list[str] | None,
-    typer.Option("--extra-index-url", metavar="URL", help="One more index.", rich_help_panel=INDEX),
-]
-FindLinks = Annotated[
-    list[str] | None,
-    typer.Option("--find-links", "-f", metavar="URL", help="A page or folder of files.", rich_help_panel=INDEX),
-]
-NoIndex = Annotated[bool, typer.Option("--no-index", help="Ask no index at all.", rich_help_panel=INDEX)]
-TrustedHosts = Annotated[
-    list[str] | None,
-    typer.Option("--trusted-host", metavar="HOST", help="A host to trust without TLS.", rich_help_panel=INDEX),
-]
-Pre = Annotated[bool, typer.Option("--pre", help="Take pre-releases too.", rich_help_panel=INDEX)]
-PreferBinary = Annotated[
-    bool, typer.Option("--prefer-binary", help="Prefer an older wheel to a newer sdist.", rich_help_panel=INDEX)
-]
-OnlyBinary = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--only-binary", metavar="FORMATS", help="Wheels only, as in `:all:`: runs no code.", rich_help_panel=INDEX
-    ),
-]
-NoBinary = Annotated[
-    list[str] | None,
-    typer.Option("--no-binary", metavar="FORMATS", help="Sdists only, as in `:all:`.", rich_help_panel=INDEX),
-]
-RequireHashes = Annotated[
-    bool, typer.Option("--require-hashes", help="Refuse what has no hash.", rich_help_panel=INDEX)
-]
 Python = Annotated[
     str | None,
     typer.Option(
@@ -149,41 +119,19 @@ def read_requirements(
     groups: Groups = None,
     editables: Editables = None,
     scripts: Scripts = None,
-    index_url: IndexUrl = None,
-    extra_index_urls: ExtraIndexUrls = None,
-    find_links: FindLinks = None,
-    no_index: NoIndex = False,
-    trusted_hosts: TrustedHosts = None,
-    pre: Pre = False,
-    prefer_binary: PreferBinary = False,
-    only_binary: OnlyBinary = None,
-    no_binary: NoBinary = None,
-    require_hashes: RequireHashes = False,
     *,
+    options: IndexOptions,
     stdin: Callable[[], bytes] | None = None,
     apart_from: Path | None = None,
 ) -> RequirementSet:
     """Read what was asked for; the parameters are those of every command that takes requirements.
 
-    `stdin` gives what standard input holds, to one who reads it more than once. Where nothing was asked for, the
-    current directory's own counts, but for a file that is `apart_from` it.
+    `options` say where pip looks. `stdin` gives what standard input holds, to one who reads it more than once. Where
+    nothing was asked for, the current directory's own counts, but for a file that is `apart_from` it.
     """
     from wheelwarm.config import Inputs
-    from wheelwarm.inputs.index_options import IndexOptions
     from wheelwarm.inputs.requirements import read
 
-    options = IndexOptions(
-        index_url=index_url,
-        extra_index_urls=tuple(extra_index_urls or ()),
-        no_index=no_index,
-        find_links=tuple(find_links or ()),
-        trusted_hosts=tuple(trusted_hosts or ()),
-        pre=pre,
-        prefer_binary=prefer_binary,
-        only_binary=tuple(only_binary or ()),
-        no_binary=tuple(no_binary or ()),
-        require_hashes=require_hashes,
-    )
     typed = Inputs(
         requirements=tuple(requirements or ()),
         files=tuple(requirement_files or ()),
@@ -248,7 +196,7 @@ def takes(*readers: Callable[..., Any]) -> Callable[[Callable[..., None]], Calla
     parameters of the functions are no options: the command gives them.
     """
     # Return types are imported by type checkers only; here any stand-in will do.
-    stand_ins = {"RequirementSet": object, "Keep": object, "Target": object, "Mapping": dict}
+    stand_ins = {"RequirementSet": object, "IndexOptions": object, "Keep": object, "Target": object, "Mapping": dict}
     signatures = [inspect.signature(reader, locals=stand_ins, eval_str=True).parameters for reader in readers]
     shared = [
         {name: parameter for name, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY}

@@ -12,6 +12,7 @@ import typer
 
 from wheelwarm.cli.answering import NO, answering
 from wheelwarm.cli.configuring import configuration
+from wheelwarm.cli.indexes import Looks, index_options
 from wheelwarm.cli.options import OUTPUT, Json, Reader, read_requirements, takes
 from wheelwarm.cli.reaching import Environ, environment
 from wheelwarm.cli.targets import Prober, probe_targets
@@ -38,9 +39,10 @@ class Resolver(StrEnum):
 R = TypeVar("R", "PrefetchReport", "CheckReport", "ExportReport")
 
 
-@takes(read_requirements, environment, probe_targets)
+@takes(read_requirements, index_options, environment, probe_targets)
 def prefetch(
     read: Reader,
+    looks: Looks,
     reach_by: Environ,
     probe: Prober,
     seed: Annotated[
@@ -97,7 +99,7 @@ def prefetch(
         environ = reach_by()
         to_write = None if lock is None else Path(lock).expanduser()
         # A lock of the last time must not stand for what it is to be written from.
-        wanted = read(apart_from=to_write)
+        wanted = read(options=looks(), apart_from=to_write)
         with observer() as watcher:
             watcher.phase("asking pip about itself")
             targets = probe(environ=environ)
@@ -160,9 +162,10 @@ def _seed_policy(typed: str | None) -> SeedPolicy:
     return SeedPolicy(general=Seed(said.seed or Seed.VERIFIED), hosts=hosts)
 
 
-@takes(read_requirements, environment, probe_targets)
+@takes(read_requirements, index_options, environment, probe_targets)
 def check(
     read: Reader,
+    looks: Looks,
     reach_by: Environ,
     probe: Prober,
     ask_index: Annotated[bool, typer.Option("--resolve", help="Let pip ask the index what is needed now.")] = False,
@@ -181,7 +184,7 @@ def check(
         from wheelwarm.render.progress import observer
 
         environ = reach_by()
-        wanted = read()
+        wanted = read(options=looks())
         with observer() as watcher:
             watcher.phase("asking pip about itself")
             ask = functools.partial(

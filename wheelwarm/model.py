@@ -228,7 +228,7 @@ class Resolution:
     supporting: tuple[Artifact, ...] = ()
     made: float
     source: str = "pip"
-    recalled: bool = False
+    recalled: bool = field(default=False, compare=False)
     """Whether it comes out of the ledger, which needs not be told of it again."""
 
 

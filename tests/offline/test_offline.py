@@ -58,7 +58,7 @@ class Shelf:
 
 def resolution(*artifacts: Artifact, source: str = "ledger", **parts: tuple[object, ...]) -> Resolution:
     """Make a resolution of these artifacts."""
-    return Resolution(artifacts=artifacts, made=0.0, source=source, **parts)  # type: ignore[arg-type]
+    return Resolution(artifacts=artifacts, made=0.0, source=source, recalled=source == "ledger", **parts)  # type: ignore[arg-type]
 
 
 def found(resolution: Resolution, shelf: Shelf) -> set[tuple[str, Reason | None]]:

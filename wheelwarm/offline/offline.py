@@ -189,7 +189,7 @@ def _project_pages(chosen: Artifact | None, pages: Sequence[str], disk: Disk, ma
 
 def _builds(resolution: Resolution, unbuilt: Sequence[Artifact]) -> Iterator[Obstacle]:
     """Find the builds of which nothing tells what they need: no run of pip has been seen to make them."""
-    if resolution.source in ("pip", "ledger", "uv"):
+    if resolution.recalled or resolution.source in ("pip", "uv"):
         return
     for sdist in unbuilt:
         yield Obstacle(artifact=replace(sdist, kind=Kind.BUILT_WHEEL), verdict=Verdict(Outcome.MISS, Reason.NOT_BUILT))

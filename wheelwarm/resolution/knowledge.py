@@ -48,7 +48,7 @@ def _locked(requirements: RequirementSet, shelf: Shelf, remembered: Resolution |
     if remembered is None:
         return said
     known = {name: getattr(remembered, name) for name in ("asked", "build_requests", "supporting")}
-    return replace(said, **known)
+    return replace(said, recalled=True, **known)
 
 
 def locked_wheels(requirements: RequirementSet, shelf: Shelf) -> Resolution | None:

@@ -38,7 +38,7 @@ def needed_paths(requirements: RequirementSet, shelf: Shelf, *, typed: Sequence[
     """
     resolution = _known(requirements, shelf, typed)
     found = set(_entries(resolution, shelf)) | set(_built_wheels(resolution, shelf))
-    if resolution.source in ("pins", "lock") and not shelf.target.elsewhere.everywhere:
+    if not resolution.recalled and resolution.source in ("pins", "lock") and not shelf.target.elsewhere.everywhere:
         _check_builds(resolution, shelf, typed)
     if resolution.source == "pins":
         for page in _pages(resolution, requirements, shelf):

@@ -31,12 +31,12 @@ _VERSION = b"cc=4,"
 _KEY = re.compile(r"[0-9a-f]{56}")
 
 # urllib3's reading of RFC 3986: a backslash ends the authority, too.
-_ABSOLUTE_URL = re.compile(r"(https?)://([^\\/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.IGNORECASE | re.DOTALL)
+_ABSOLUTE_URL = r"(?is)(https?)://([^\\/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?"
 # What nearly every URL is; normalising leaves it as it is, and takes twenty times as long as this match to do so.
 _HOST = r"[a-z0-9][a-z0-9.-]*(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
 _NORMAL = re.compile(rf"https?://{_HOST}(?:/[A-Za-z0-9_~+-][A-Za-z0-9_~+.-]*)+/?")
-_PLAIN = re.compile(rf"(https?://{_HOST}(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*+)++)(?:#|$)")
-_HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.%]+\]|[^\[\]:]+)(?::0*([0-9]{0,5}))?", re.IGNORECASE)
+_PLAIN = rf"(https?://{_HOST}(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*+)++)(?:#|$)"
+_HOST_AND_PORT = r"(?i)(\[[0-9a-f:.%]+\]|[^\[\]:]+)(?::0*([0-9]{0,5}))?"
 _ESCAPE = re.compile("%([0-9a-fA-F]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PATH = _UNRESERVED | frozenset(b"!$&'()*+,;=:@/")
@@ -63,7 +63,7 @@ def normalise(url: str) -> str:
     """
     if _NORMAL.fullmatch(url):
         return url
-    match = _ABSOLUTE_URL.fullmatch(url.lstrip())
+    match = re.fullmatch(_ABSOLUTE_URL, url.lstrip())
     if match is None:
         raise InputError("a URL that begins with neither http:// nor https:// has no place in pip's cache")
     scheme, authority, path, query = match.groups(default="")
@@ -86,8 +86,10 @@ def among(keys: Container[str]) -> Callable[[str], bool | None]:
     neither `normalise` nor pip's quoting of links would change. A fragment does not count.
     """
 
+    plain = re.compile(_PLAIN)
+
     def is_among(url: str) -> bool | None:
-        match = _PLAIN.match(url)
+        match = plain.match(url)
         if match is None:
             return None
         hashed = hashlib.sha224(match[1].encode())
@@ -238,7 +240,7 @@ def _of(types: frozenset[type], value: object, what: str) -> Any:
 
 def _normalise_authority(authority: str) -> str:
     """Drop the credentials and an empty or zero port; keep a default port, as CacheControl does."""
-    match = _HOST_AND_PORT.fullmatch(authority.rpartition("@")[2])
+    match = re.fullmatch(_HOST_AND_PORT, authority.rpartition("@")[2])
     if match is None or int(match[2] or 0) > 65535:
         raise InputError("a URL without a valid host and port has no place in pip's cache")
     host, port = match[1].lower(), int(match[2] or 0)

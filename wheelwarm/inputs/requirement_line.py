@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # A name with or without versions of the plainest form: certainly a requirement, which need not be parsed to know that.
 _VERSIONS = r"([<>]=?|[=!]=) ?[0-9]+(\.[0-9]+)*"
-PLAIN = re.compile(rf"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?( ?{_VERSIONS}( ?, ?{_VERSIONS})*)?")
+PLAIN = rf"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?( ?{_VERSIONS}( ?, ?{_VERSIONS})*)?"
 _VCS_SCHEMES = frozenset(
     f"{system}+{transport}"
     for system, transports in {
@@ -113,7 +113,7 @@ def parse(text: str, *, place: str = "") -> Parts:
     Paths count from the current folder, in files too, as pip has it.
     Raises InputError, its message led by `place`, for what pip would call an invalid requirement.
     """
-    if PLAIN.fullmatch(text) and not _has_archive_suffix(text):
+    if re.fullmatch(PLAIN, text) and not _has_archive_suffix(text):
         return Parts(None, None, None, plain=True)
     separator = "; " if _is_url(text, place) else ";"
     text, _, marker = text.partition(separator)

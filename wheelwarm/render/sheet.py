@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Protocol, TextIO, TypeAlias
 
@@ -117,11 +118,14 @@ def is_pipe(file: TextIO) -> bool:
     return not (file.isatty() or os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE"))
 
 
+# A table asks the same of each cell for its columns' widths and for its lines, and most of its cells are alike.
+@lru_cache(maxsize=8192)
 def words(spans: tuple[Span, ...]) -> str:
     """Return what spans say, without their styles."""
     return "".join(one if isinstance(one, str) else one[0] for one in spans)
 
 
+@lru_cache(maxsize=8192)
 def columns_of(spans: tuple[Span, ...]) -> int:
     """Return how many columns of a terminal spans take; some letters take two."""
     text = words(spans)

@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wheelwarm.amounts import bytes_of, seconds_of
 from wheelwarm.errors import InputError
 from wheelwarm.local_files import expanded
 from wheelwarm.redaction import redact
@@ -203,6 +202,8 @@ def _target(table: _Table) -> TargetChoice:
 
 
 def _prune(table: _Table) -> dict[str, Any]:
+    from wheelwarm.amounts import bytes_of, seconds_of
+
     table.expect("prune")
     found: dict[str, Any] = {name: table.flag(name) for name in _PRUNE_FLAGS}
     found["older-than"] = table.amount("older-than", seconds_of)

@@ -85,7 +85,6 @@ def among(keys: Container[str]) -> Callable[[str], bool | None]:
     Quick, for all the links of all pages: it says None, and nothing, of a URL that is not a plain one, which is what
     neither `normalise` nor pip's quoting of links would change. A fragment does not count.
     """
-
     plain = re.compile(_PLAIN)
 
     def is_among(url: str) -> bool | None:

@@ -145,10 +145,11 @@ class HttpCache:
         with self._writing():
             return self._temporary(self.section / "wheelwarm")
 
-    def store(self, url: str, response: StoredResponse, body: Path) -> None:
+    def store(self, url: str, response: StoredResponse, body: Path) -> Path:
         """Store a response whose body is the file `body`, which is moved where possible and gone afterwards.
 
-        The body's content must have been verified. CacheError if it cannot be stored; then no part of it is left.
+        Returns the file that holds the body now. The body's content must have been verified. CacheError if it cannot
+        be stored; then no part of it is left.
         """
         path = self._path(key(url))
         with self._writing(), ExitStack() as remains:
@@ -157,8 +158,9 @@ class HttpCache:
             size = body.lstat().st_size
             if self.layout is Layout.HTTP:
                 self._write_embedded(path, response, body, 0, size)
-            else:
-                self._write_pair(path, response, body)
+                return path
+            self._write_pair(path, response, body)
+        return entries.body_of(path)
 
     def refresh(self, url: str, response: StoredResponse) -> bool:
         """Replace what is stored with a body, not the body: after a 304, or to seed a lifetime. False if it is gone."""

@@ -6,11 +6,11 @@ Joins the two sections of the cache (HTTP entries, locally built wheels) with wh
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelwarm import urls
-from wheelwarm.cache import format as cache_format
 from wheelwarm.cache.http import HttpCache
 from wheelwarm.local_files import path_of
 from wheelwarm.model import HIT, LOCAL, STRONG_HASHES, Artifact, Kind, Outcome, Reason, Resolution, Verdict
@@ -88,10 +88,9 @@ class Shelf:
 
         CacheError if it cannot be stored. May be called from any thread.
         """
-        self.http.store(url, response, body)
-        entry = self.http.entry(cache_format.key(url))
-        if entry.body_stat is not None:
-            self.ledger.learn_digest(entry.body_file, entry.body_stat, sha256)
+        stored = self.http.store(url, response, body)
+        with suppress(OSError):  # another process has removed it
+            self.ledger.learn_digest(stored, stored.lstat(), sha256)
 
     def request_headers(self) -> Mapping[str, str | None]:
         """Return the headers that the target's pip will send for a file, as far as they are known.

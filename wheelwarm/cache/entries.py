@@ -80,9 +80,7 @@ def read_entry(section: Path, key: str, layout: Layout, *, walked: bool = False)
     metadata, body = _lstat(path), _lstat(body_path)
     if metadata is None or body is None:
         return found(problem=Reason.ABSENT if metadata is None else Reason.BODY_MISSING)
-    if not (stat.S_ISREG(metadata.st_mode) and stat.S_ISREG(body.st_mode)) or (
-        not walked and _is_led_out(section, key)
-    ):
+    if not (stat.S_ISREG(metadata.st_mode) and stat.S_ISREG(body.st_mode)) or (not walked and is_led_out(section, key)):
         return found(problem=Reason.UNREADABLE)
     try:
         stored, offset, size = read_embedded(path) if layout is Layout.HTTP else _read_pair(path, body_path, body)
@@ -188,13 +186,8 @@ def body_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.body")
 
 
-def is_led_out(path: Path) -> bool:
+def is_led_out(section: Path, key: str) -> bool:
     """Tell whether one of an entry's five folders is a symbolic link, which may lead out of the section."""
-    return any(folder.is_symlink() for folder in islice(path.parents, FAN_OUT))
-
-
-def _is_led_out(section: Path, key: str) -> bool:
-    """Tell the same of an entry by its key."""
     folders = accumulate((str(section), *key[:FAN_OUT]), lambda above, name: f"{above}{os.sep}{name}")
     return any(map(os.path.islink, islice(folders, 1, None)))
 

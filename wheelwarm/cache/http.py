@@ -181,7 +181,7 @@ class HttpCache:
         """
         path = self._path(key)
         with self._writing():
-            if entries.is_led_out(path):
+            if entries.is_led_out(self.section, key):
                 return 0
             removed = [_unlink(part) for part in (path, entries.body_of(path))]
         with suppress(OSError):  # a folder is not empty, or another process was faster
@@ -276,7 +276,7 @@ class HttpCache:
         file.chmod(mode | 0o600)
 
     def _refuse_led_out(self, path: Path) -> None:
-        if entries.is_led_out(path):
+        if entries.is_led_out(self.section, path.name):
             raise CacheError(
                 f"A folder of {path.parent} is a symbolic link, and wheelwarm writes nothing outside pip's cache.",
                 hint="Remove the link.",

@@ -79,16 +79,6 @@ Scripts = Annotated[
         "--script", "-s", metavar="FILE.py", help="A script that says what it needs (PEP 723).", rich_help_panel=INPUT
     ),
 ]
-Python = Annotated[
-    str | None,
-    typer.Option(
-        "--python",
-        "-p",
-        metavar="PATH|VERSION",
-        help="The Python to warm for; else $VIRTUAL_ENV, ./.venv, python3, wheelwarm's own.",
-        rich_help_panel=TARGET,
-    ),
-]
 
 
 def _named(directory: str | None) -> str | None:

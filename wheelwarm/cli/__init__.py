@@ -6,7 +6,6 @@ command that needs them, so that the others start quickly.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -57,8 +56,5 @@ def end_by_signal(number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the command line."""
-    # A look at a large cache makes a million objects, and all of them stay: searching them for garbage, as often as
-    # Python does it by default, is a tenth of the time.
-    gc.set_threshold(1_000_000)
     signal.signal(signal.SIGTERM, end_by_signal)
     app()

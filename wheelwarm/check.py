@@ -67,13 +67,16 @@ def check(
             trusted_hosts=trusted_hosts_of(requirements, target),
             learn_headers=lambda: wire.file_headers(target, environ),
         )
+        shelf.recall(input_digest(requirements, target))
         resolution = (
             _asked(requirements, shelf, environ, observer) if ask_index else known_resolution(requirements, shelf)
         )
+        rows, metadata = tuple(_rows(resolution, shelf)), [shelf.verdict(one) for one in wanted_metadata(resolution)]
+        shelf.keep()
         return CheckReport(
             target=target,
-            rows=tuple(_rows(resolution, shelf)),
-            metadata=Summary.of(shelf.verdict(one) for one in wanted_metadata(resolution)),
+            rows=rows,
+            metadata=Summary.of(metadata),
             source=resolution.source,
             made=resolution.made,
             seconds=time.monotonic() - started,

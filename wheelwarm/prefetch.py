@@ -16,7 +16,7 @@ from wheelwarm.fetcher import Fetcher
 from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Action, Artifact, Kind, Lane, Reason, Resolution, Row, Summary, Verdict
 from wheelwarm.resolution.left_out import left_out
-from wheelwarm.resolution.question import spool
+from wheelwarm.resolution.question import input_digest, spool
 from wheelwarm.shelf.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
 from wheelwarm.targets import wire
 from wheelwarm.targets.network import LANE_JOBS, network_of
@@ -118,6 +118,7 @@ def prefetch(
             trusted_hosts=trusted_hosts,
             learn_headers=lambda: wire.file_headers(target, environ),
         )
+        shelf.recall(input_digest(requirements, target))
         run = _Run(
             requirements=requirements,
             shelf=shelf,
@@ -223,8 +224,9 @@ class _Run:
         self.resolving.remember(resolution, made=time.time())
         rows = tuple(self._row(one, before[one.identity], done.get(one.identity)) for one in artifacts)
         self._keep(rows)
-        after = (self._after(one, before[one.identity]) for one in metadata)
-        return rows, (Summary.of(before[one.identity] for one in metadata), Summary.of(after))
+        after = Summary.of(self._after(one, before[one.identity]) for one in metadata)
+        self.shelf.keep(alone=True)
+        return rows, (Summary.of(before[one.identity] for one in metadata), after)
 
     def _resolve(self) -> Resolution:
         """Resolve, with a look at the cache first where that, or another target's files, will change it."""

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from wheelwarm.cache.format import key
 from wheelwarm.ledger import ledger as ledger_module
-from wheelwarm.ledger.ledger import Ledger, dump, load
+from wheelwarm.ledger.ledger import Ledger
+from wheelwarm.ledger.rows import dump, load
 from wheelwarm.model import Artifact, Contents, Kind, Problem, Reason, Resolution, Run, Source, Summary
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

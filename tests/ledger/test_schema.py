@@ -11,7 +11,8 @@ import pytest
 
 from wheelwarm.cache.format import key
 from wheelwarm.ledger import schema as ledger_schema
-from wheelwarm.ledger.ledger import FILE, FOLDER, Ledger, dump
+from wheelwarm.ledger.ledger import FILE, FOLDER, Ledger
+from wheelwarm.ledger.rows import dump
 from wheelwarm.model import Artifact, Kind, Resolution, Sound
 
 if TYPE_CHECKING:
@@ -99,8 +100,7 @@ def test_a_version_2_gets_what_is_new(cache_dir: Path) -> None:
     with Ledger(cache_dir) as ledger:
         ledger.learn_urls([DEMO])
     with closing(sqlite3.connect(cache_dir / FOLDER / FILE)) as connection:
-        connection.execute("DROP TABLE sound")
-        connection.execute("PRAGMA user_version = 2")
+        connection.executescript("DROP TABLE sound; DROP TABLE look; PRAGMA user_version = 2")
         connection.commit()
     with Ledger(cache_dir) as ledger:
         ledger.learn_sound(sound)
@@ -118,4 +118,4 @@ def test_the_schema_is_made_once(cache_dir: Path) -> None:
             ledger_schema.prepare(second)
         tables = {name for (name,) in first.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert first.execute("PRAGMA user_version").fetchone() == (ledger_schema.SCHEMA_VERSION,)
-    assert tables == {"resolution", "body", "refusal", "entry", "url", "use", "run", "sound"}
+    assert tables == {"resolution", "body", "refusal", "entry", "url", "use", "run", "sound", "look"}

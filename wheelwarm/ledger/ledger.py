@@ -10,15 +10,13 @@ import contextlib
 import json
 import os
 import sqlite3
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wheelwarm.cache.format import key, normalise
-from wheelwarm.errors import InputError
+from wheelwarm.ledger.rows import contents_of, dump, entry_row, is_text, known_url, load, run_of, url_row
 from wheelwarm.ledger.schema import SCHEMA_VERSION, prepare
-from wheelwarm.model import Artifact, Contents, Kind, Problem, Resolution, Run, Sound, Source, Summary
+from wheelwarm.model import Artifact, Contents, Resolution, Run, Sound
 
-__all__ = ["BUSY_SECONDS", "FILE", "FOLDER", "SCHEMA_VERSION", "Ledger", "dump", "load"]
+__all__ = ["BUSY_SECONDS", "FILE", "FOLDER", "SCHEMA_VERSION", "Ledger"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,11 +26,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _Body = tuple[int, int, int, str]
-_TEXTS = {str, type(None)}
-# Look-ups, since calling an enumeration costs ten times as much, and a large cache has very many rows.
-_KINDS = {kind.value: kind for kind in Kind}
-_SOURCES = {None: None} | {source.value: source for source in Source}
-_PROBLEMS = {None: None} | {problem.value: problem for problem in Problem}
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -108,6 +101,15 @@ class Ledger:
             self.warnings.append(f"The ledger's memory of a resolution cannot be read ({exc!r}).")
             return None
 
+    def recall_looks(self, digest: str, target: str) -> str:
+        """Return what was kept of the last look at the entries of this input for this target, empty for nothing."""
+        rows = self._all("SELECT content FROM look WHERE input = ? AND target = ?", (digest, target))
+        return next((str(content) for (content,) in rows), "")
+
+    def remember_looks(self, digest: str, target: str, content: str) -> None:
+        """Keep a look in place of an older one."""
+        self._write("INSERT OR REPLACE INTO look VALUES (?, ?, ?)", [(digest, target, content)])
+
     def digest_of(self, path: str | Path, stat: os.stat_result) -> str | None:
         """Return the sha256 computed for this file earlier, if size, time and inode say that it is the same file."""
         relative = self._relative(path)
@@ -146,7 +148,7 @@ class Ledger:
     def contents(self) -> dict[str, tuple[str, Contents]]:
         """Return what is remembered of each entry and built wheel, by its path: its mark then, and what it was."""
         rows = self._each("SELECT * FROM entry")
-        return {path: (mark, what) for path, mark, what in self._read(rows, _contents)}
+        return {path: (mark, what) for path, mark, what in self._read(rows, contents_of)}
 
     def learn_contents(self, learnt: Iterable[tuple[str, str, Contents]], *, gone: Iterable[str] = ()) -> None:
         """Keep what entries are (path, mark, contents), and forget those that are gone, their use too."""
@@ -155,7 +157,7 @@ class Ledger:
         self._write("DELETE FROM use WHERE path = ?", paths)
         self._write(
             "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [_entry_row(*one) for one in learnt],
+            [entry_row(*one) for one in learnt],
         )
 
     def sound(self) -> dict[str, Sound]:
@@ -176,11 +178,11 @@ class Ledger:
 
     def urls(self) -> dict[str, Artifact]:
         """Return every URL that a run of ours has seen, by its cache key; of an index page the version is empty."""
-        return dict(self._read(self._each("SELECT * FROM url"), _known_url))
+        return dict(self._read(self._each("SELECT * FROM url"), known_url))
 
     def learn_urls(self, artifacts: Iterable[Artifact]) -> None:
         """Keep what stands behind URLs, by their cache keys; those that have none are passed over."""
-        rows = [row for row in map(_url_row, artifacts) if row]
+        rows = [row for row in map(url_row, artifacts) if row]
         self._write("INSERT OR REPLACE INTO url VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def uses(self) -> dict[str, float]:
@@ -194,7 +196,7 @@ class Ledger:
 
     def runs(self) -> list[Run]:
         """Return every run kept, the oldest first."""
-        return list(self._read(self._each("SELECT * FROM run ORDER BY started"), _run))
+        return list(self._read(self._each("SELECT * FROM run ORDER BY started"), run_of))
 
     def record_run(self, run: Run) -> None:
         """Keep what a run found."""
@@ -268,7 +270,7 @@ class Ledger:
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """One short transaction; a failure becomes a warning, and what SQLite takes for no text is passed over."""
-        texts = [row for row in rows if _is_text(row)]
+        texts = [row for row in rows if is_text(row)]
         if self._connection is None or not texts:
             return
         try:
@@ -287,114 +289,3 @@ class Ledger:
             return
         self._connection.close()
         self._connection = self._set_aside(exc)
-
-
-def dump(artifact: Artifact) -> dict[str, object]:
-    """Return an artifact as JSON can hold it."""
-    return {
-        "name": artifact.name,
-        "version": artifact.version,
-        "filename": artifact.filename,
-        "kind": artifact.kind.value,
-        "url": artifact.url,
-        "hashes": dict(artifact.hashes),
-        "size": artifact.size,
-        "link_hash": artifact.link_hash,
-        "subdirectory": artifact.subdirectory,
-        "direct": artifact.direct,
-    }
-
-
-def load(fields: Mapping[str, Any]) -> Artifact:
-    """Read what `dump` wrote; KeyError, TypeError or ValueError for anything else."""
-    link_hash = fields["link_hash"]
-    return Artifact(
-        name=str(fields["name"]),
-        version=str(fields["version"]),
-        filename=str(fields["filename"]),
-        kind=Kind(fields["kind"]),
-        url=str(fields["url"]),
-        hashes=dict(fields["hashes"]),
-        size=fields["size"],
-        link_hash=(str(link_hash[0]), str(link_hash[1])) if link_hash else None,
-        subdirectory=fields["subdirectory"],
-        direct=bool(fields["direct"]),
-    )
-
-
-def _entry_row(path: str, mark: str, what: Contents) -> tuple[object, ...]:
-    names = (what.kind, what.name, what.version, what.filename, " ".join(what.tags), what.requires_python)
-    states = (what.sha256, what.yanked, what.source, what.problem, what.expires, what.validator)
-    return path, mark, *names, *states, what.origin
-
-
-def _contents(path: str, mark: str, *row: Any) -> tuple[str, str, Contents]:
-    kind, name, version, filename, tags, requires_python, *states, origin = row
-    sha256, yanked, source, problem, expires, validator = states
-    _check_texts(path, mark, name, version, filename, tags, requires_python, sha256, origin)
-    contents = Contents(
-        kind=_KINDS[kind],
-        name=name,
-        version=version,
-        filename=filename,
-        tags=_split(tags),
-        requires_python=requires_python,
-        sha256=sha256,
-        yanked=bool(yanked),
-        source=_SOURCES[source],
-        problem=_PROBLEMS[problem],
-        expires=None if expires is None else float(expires),
-        validator=bool(validator),
-        origin=origin,
-    )
-    return path, mark, contents
-
-
-@lru_cache(maxsize=1024)
-def _split(tags: str) -> tuple[str, ...]:
-    """Split the tags of a wheel; thousands of wheels share one tuple."""
-    return tuple(tags.split())
-
-
-def _is_text(row: Sequence[object]) -> bool:
-    """Tell whether SQLite takes a row: a name out of hostile JSON, or of a file, may hold half a character."""
-    try:
-        "/".join([value for value in row if isinstance(value, str)]).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _check_texts(*values: object) -> None:
-    """Raise TypeError for bytes: a column of SQLite's holds whatever it is given."""
-    if not {*map(type, values)} <= _TEXTS:
-        raise TypeError("not a text")
-
-
-def _url_row(artifact: Artifact) -> tuple[object, ...] | None:
-    try:
-        url = normalise(artifact.url)
-    except InputError:
-        return None
-    return key(url), url, artifact.kind, artifact.name, artifact.version, artifact.filename, artifact.sha256
-
-
-def _known_url(key: str, *row: Any) -> tuple[str, Artifact]:
-    from packaging.utils import canonicalize_name
-
-    url, kind, name, version, filename, sha256 = row
-    _check_texts(url, name, version, filename, sha256)
-    hashes = {"sha256": str(sha256)} if sha256 else {}
-    project = canonicalize_name(name)
-    return key, Artifact(name=project, version=version, filename=filename, kind=Kind(kind), url=url, hashes=hashes)
-
-
-def _run(started: float, target: str, *row: Any) -> Run:
-    *counts, downloaded, seconds = row
-    return Run(
-        started=float(started),
-        target=str(target),
-        found=Summary(*map(int, counts)),
-        bytes_downloaded=int(downloaded),
-        seconds=float(seconds),
-    )

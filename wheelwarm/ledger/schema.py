@@ -16,10 +16,11 @@ from wheelwarm.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 # History: 1 resolutions, checked bodies, refusals.
 #          2 what each entry is, known URLs, last use, runs.
 #          3 what was found whole.
+#          4 the last look at an input's entries.
 _VERSION_1 = """
 -- What pip made of an input, the last time: one row for each input and target.
 CREATE TABLE resolution (
@@ -99,6 +100,15 @@ CREATE TABLE sound (
     authentic INTEGER NOT NULL               -- 0 or 1: whether that hash was stated elsewhere
 ) WITHOUT ROWID;
 """
+_VERSION_4 = """
+-- What the last look at the entries of an input found: one row for each input and target.
+CREATE TABLE look (
+    input   TEXT NOT NULL,  -- as in resolution
+    target  TEXT NOT NULL,
+    content TEXT NOT NULL,  -- shelf.looks.Look by URL, as JSON; no credentials
+    PRIMARY KEY (input, target)
+);
+"""
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -120,6 +130,8 @@ def prepare(connection: sqlite3.Connection) -> None:
         connection.executemany("INSERT OR REPLACE INTO url VALUES (?, ?, ?, ?, ?, ?, ?)", _urls(connection))
     if version < 3:
         _execute(connection, _VERSION_3)
+    if version < 4:
+        _execute(connection, _VERSION_4)
     if version < SCHEMA_VERSION:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")

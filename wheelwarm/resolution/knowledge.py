@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelwarm import urls
-from wheelwarm.cache import freshness
 from wheelwarm.errors import ResolveError
 from wheelwarm.model import Kind
 from wheelwarm.resolution.question import check_target, input_digest
@@ -108,10 +107,5 @@ def fresh_resolution(requirements: RequirementSet, shelf: Shelf, *, resolver: st
 
 
 def _is_fresh(page: str, made: float, shelf: Shelf) -> bool:
-    found = shelf.http.lookup(page, shelf.target.traits.page_headers, now=shelf.now)
-    if found.stored is None or freshness.remaining(found.stored, shelf.now) <= 0:
-        return False
-    try:
-        return found.entry.metadata_path.lstat().st_mtime <= made
-    except OSError:
-        return False
+    stored = shelf.fresh_since(page)
+    return stored is not None and stored <= made

@@ -6,14 +6,19 @@ Joins the two sections of the cache (HTTP entries, locally built wheels) with wh
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelwarm import urls
+from wheelwarm.cache import freshness
+from wheelwarm.cache.format import key
 from wheelwarm.cache.http import HttpCache
+from wheelwarm.errors import InputError
 from wheelwarm.local_files import path_of
 from wheelwarm.model import HIT, LOCAL, STRONG_HASHES, Artifact, Kind, Outcome, Reason, Resolution, Verdict
+from wheelwarm.shelf.looks import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,8 +56,13 @@ class Shelf:
         self.now = now
         self.trusted_hosts = tuple(trusted_hosts)
         self.http = HttpCache(target.cache_dir, layout=traits.layout, inherits_permissions=traits.inherits_permissions)
+        self.looks: Looks | None = None
         self._headers: dict[str, str | None] = dict(traits.file_headers)
         self._learn_headers = learn_headers
+
+    def recall(self, digest: str) -> None:
+        """Look no further at what is as the last look at the same input, by its digest, found it."""
+        self.looks = Looks(self.ledger, digest, self.target.identity, now=self.now)
 
     def verdict(self, artifact: Artifact) -> Verdict:
         """Tell what pip would do for this artifact now."""
@@ -62,6 +72,8 @@ class Shelf:
             return known
         if artifact.kind is Kind.BUILT_WHEEL:
             return self.built_verdict(artifact)
+        if self._was_hit(artifact):
+            return HIT
         found = self.entry(artifact)
         if found.url != artifact.url and urls.verdict_of(found.url, self.trusted_hosts) is not None:
             # A cached redirect leads to where pip uses no cache; an entry under the first URL can take its place.
@@ -69,7 +81,46 @@ class Shelf:
         verdict = found.verdict
         if verdict.outcome is Outcome.MISS and (reason := self.ledger.refusal_of(artifact.url)):
             return Verdict(Outcome.UNCACHEABLE, Reason(reason))
+        if verdict == HIT and found.sha256 and self._headers == self.target.traits.file_headers:
+            self._note(artifact.url, found, sha256=found.sha256)
         return verdict
+
+    def keep(self, *, alone: bool = False) -> None:
+        """Remember this look for the next one at the same input; `alone` forgets whatever it has not come by."""
+        if self.looks:
+            self.looks.keep(alone=alone)
+
+    def where(self, url: str) -> str | None:
+        """Return the file of the metadata that is stored for a URL; None if there is none."""
+        if self.looks and (seen := self.looks.where(url)):
+            return seen
+        with suppress(InputError):
+            file = self.http.place(key(url))
+            return file if os.path.lexists(file) else None
+        return None
+
+    def fresh_since(self, page: str) -> float | None:
+        """Return when an index page that pip would take without asking was stored, in seconds since the epoch, UTC."""
+        if self.looks and (look := self.looks.of(page)):
+            return look.stored
+        found = self.http.lookup(page, self.target.traits.page_headers, now=self.now)
+        if found.stored is None or freshness.remaining(found.stored, self.now) <= 0:
+            return None
+        self._note(page, found)
+        with suppress(OSError):
+            return os.lstat(found.entry.metadata_file).st_mtime
+        return None
+
+    def _was_hit(self, artifact: Artifact) -> bool:
+        look = self.looks.of(artifact.url) if self.looks and artifact.sha256 else None
+        return look is not None and look.sha256 == artifact.sha256
+
+    def _note(self, url: str, found: Lookup, *, sha256: str | None = None) -> None:
+        """Remember what is fresh, unless a redirect led to it."""
+        if self.looks and found.stored and found.url == url:
+            until = self.now + freshness.remaining(found.stored, self.now)
+            entry = found.entry
+            self.looks.note(url, entry.metadata_file, entry.body_file, until=until, sha256=sha256)
 
     def entry(self, artifact: Artifact) -> Lookup:
         """Look an HTTP entry up, its body's sha256 included where one is expected."""

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelwarm import urls
-from wheelwarm.cache.format import key
-from wheelwarm.errors import InputError
 from wheelwarm.model import Artifact, Kind, Run, Summary
 from wheelwarm.shelf.lookup import wanted_metadata
 
@@ -57,7 +53,5 @@ def _entries(shelf: Shelf, rows: Iterable[Row], resolution: Resolution) -> Itera
     """Yield where those of the entries that are here stand, by their metadata's file."""
     pages = (url for url in resolution.asked if urls.is_page(url))
     for url in (*(row.artifact.url for row in rows), *(one.url for one in wanted_metadata(resolution)), *pages):
-        with suppress(InputError):
-            entry = shelf.http.place(key(url))
-            if os.path.lexists(entry):
-                yield entry
+        if entry := shelf.where(url):
+            yield entry

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench import nginx
+from tests.bench import nginx, prototype
 from tests.bench.harness import Bench, Command, Goal, Measured, MissingError, measure
 from tests.bench.wheelset import USUAL, wheels_of
 
@@ -152,7 +152,7 @@ class _World:
         return self.command(CURL, [*argv, "--config", str(self.curl_list)], cold=True)
 
     def prototype(self) -> Command:
-        argv = [sys.executable, "-m", "tests.bench.prototype", str(self.hash_list), str(self.cache)]
+        argv = [sys.executable, prototype.__file__, str(self.hash_list), str(self.cache)]
         return self.command(PROTOTYPE, argv, cold=True)
 
     def command(self, name: str, argv: Sequence[str], *, cold: bool) -> Command:

@@ -128,12 +128,13 @@ def measure(commands: Iterable[Command], *, rounds: int, home: Path) -> Measured
 
 
 def run(command: Command, *, home: Path) -> Run:
-    """Run one command, away from the machine's configuration, its output unread in a file."""
+    """Run one command, away from the machine's configuration and this project's, its output unread in a file."""
     with tempfile.TemporaryFile() as output:
         begin = time.perf_counter()
         process = subprocess.Popen(
             command.argv,
             env={**isolated_environ(os.environ, home=home), **command.environ},
+            cwd=home,  # where no project's configuration is read
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -1,6 +1,6 @@
 """The least that fetches in parallel, checks and stores as pip does: what a better program's CPU time is compared with.
 
-`python -m tests.bench.prototype LIST CACHE`, where each line of LIST is a sha256 and a URL.
+`python prototype.py LIST CACHE`, where each line of LIST is a sha256 and a URL.
 """
 
 from __future__ import annotations

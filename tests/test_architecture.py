@@ -38,6 +38,7 @@ LAYERS = (
     {"ledger", "removal", "outfile"},
     {"cache"},
     {"indexes", "urls", "file_names", "redaction", "amounts", "local_files"},
+    {"entry_facts"},
     {"model"},
     {"errors", ""},
 )
@@ -56,6 +57,7 @@ DOORS = {
 }
 PURE = (
     "model",
+    "entry_facts",
     "errors",
     "redaction",
     "urls",

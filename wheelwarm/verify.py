@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.cache.inventory import Form
+from wheelwarm.entry_facts import Problem, Sound
 from wheelwarm.holdings.naming import look, opened
 from wheelwarm.holdings.reclaim import GRACE_SECONDS
-from wheelwarm.model import Problem, Sound
 from wheelwarm.removal import removal
 from wheelwarm.removal.removal import Removal
 from wheelwarm.shelf.soundness import EXAMINED, Finding, examine, is_unchanged, remembered_of

@@ -28,7 +28,8 @@ from wheelwarm.cache.contents import examine
 from wheelwarm.cache.format import dumps, entry_path
 from wheelwarm.cache.http import HttpCache
 from wheelwarm.cache.inventory import Form, Item, take
-from wheelwarm.model import Contents, Kind, Layout, Problem, Source, StoredResponse
+from wheelwarm.entry_facts import Contents, Problem, Source
+from wheelwarm.model import Kind, Layout, StoredResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

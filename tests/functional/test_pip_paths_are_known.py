@@ -12,9 +12,10 @@ from tests.helpers.artifacts import make_sdist, make_wheel
 from tests.helpers.index import serve_index
 from tests.helpers.index_pages import HTML, JSON_V1
 from wheelwarm.cache.inventory import Form
+from wheelwarm.entry_facts import Source
 from wheelwarm.holdings.naming import look
 from wheelwarm.ledger.ledger import Ledger
-from wheelwarm.model import Kind, Silent, Source
+from wheelwarm.model import Kind, Silent
 
 if TYPE_CHECKING:
     from pathlib import Path

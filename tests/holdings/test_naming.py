@@ -16,10 +16,11 @@ from tests.helpers.artifacts import make_wheel
 from tests.helpers.stocks import FILES, PYPI, Stock
 from tests.test_file_names import MANY_DIGITS
 from wheelwarm.cache.inventory import Form
+from wheelwarm.entry_facts import Contents, Problem, Source
 from wheelwarm.errors import CacheError
 from wheelwarm.holdings.naming import look, opened
 from wheelwarm.ledger.ledger import FOLDER, Ledger
-from wheelwarm.model import Artifact, Contents, Kind, Layout, Problem, Silent, Source
+from wheelwarm.model import Artifact, Kind, Layout, Silent
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,11 +15,12 @@ from wheelwarm.cache import inventory
 from wheelwarm.cache.format import key
 from wheelwarm.cache.identify import PAGE_LIMIT
 from wheelwarm.cache.inventory import Form
+from wheelwarm.entry_facts import Source
 from wheelwarm.errors import FormatError
 from wheelwarm.holdings.page_names import PageReader, decode, match, of_versions, parse
 from wheelwarm.indexes import index_page
 from wheelwarm.indexes.index_page import Link
-from wheelwarm.model import Kind, Source
+from wheelwarm.model import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path

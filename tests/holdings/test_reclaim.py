@@ -11,8 +11,9 @@ from packaging.tags import parse_tag, sys_tags
 
 from tests.holdings.test_selection import holding
 from wheelwarm.cache.inventory import Form, Section
+from wheelwarm.entry_facts import Contents, Problem
 from wheelwarm.holdings.reclaim import GRACE_SECONDS, Cause, Reader, causes
-from wheelwarm.model import Contents, Kind, Layout, Problem
+from wheelwarm.model import Kind, Layout
 
 if TYPE_CHECKING:
     from wheelwarm.holdings.naming import Holding

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.holdings.test_selection import holding
 from wheelwarm.cache.inventory import File, Form, Section
+from wheelwarm.entry_facts import Contents
 from wheelwarm.holdings.reclaim import GRACE_SECONDS, HALF_GRACE_SECONDS, Reader
 from wheelwarm.holdings.retention import Policy, Why, bytes_left, may_go, picks
-from wheelwarm.model import Contents, Kind, Layout
+from wheelwarm.model import Kind, Layout
 
 if TYPE_CHECKING:
     from wheelwarm.holdings.naming import Holding

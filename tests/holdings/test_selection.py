@@ -13,10 +13,11 @@ from packaging.version import Version
 
 from tests.test_file_names import MANY_DIGITS
 from wheelwarm.cache.inventory import File, Form, Item, Section
+from wheelwarm.entry_facts import Contents
 from wheelwarm.errors import InputError
 from wheelwarm.holdings.naming import Holding
 from wheelwarm.holdings.selection import Pattern, Sort, choose
-from wheelwarm.model import Contents, Kind
+from wheelwarm.model import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

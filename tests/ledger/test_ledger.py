@@ -16,10 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wheelwarm.cache.format import key
+from wheelwarm.entry_facts import Contents, Problem, Source
 from wheelwarm.ledger import ledger as ledger_module
 from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.ledger.rows import dump, load
-from wheelwarm.model import Artifact, Contents, Kind, Problem, Reason, Resolution, Run, Source, Summary
+from wheelwarm.model import Artifact, Kind, Reason, Resolution, Run, Summary
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 HASHES = st.dictionaries(st.sampled_from(["sha256", "md5"]), st.from_regex("[0-9a-f]{1,8}", fullmatch=True))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wheelwarm.cache.format import key
+from wheelwarm.entry_facts import Sound
 from wheelwarm.ledger import schema as ledger_schema
 from wheelwarm.ledger.ledger import FILE, FOLDER, Ledger
 from wheelwarm.ledger.rows import dump
-from wheelwarm.model import Artifact, Kind, Resolution, Sound
+from wheelwarm.model import Artifact, Kind, Resolution
 
 if TYPE_CHECKING:
     from pathlib import Path

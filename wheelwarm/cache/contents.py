@@ -9,9 +9,10 @@ from wheelwarm import file_names
 from wheelwarm.cache import entries, freshness, wheels
 from wheelwarm.cache.identify import OTHER, identify
 from wheelwarm.cache.inventory import BODY_SUFFIX, Form, Section
+from wheelwarm.entry_facts import Contents, Problem, Source
 from wheelwarm.errors import FormatError
 from wheelwarm.indexes.index_page import MEDIA_TYPES
-from wheelwarm.model import Contents, Kind, Problem, Source
+from wheelwarm.model import Kind
 from wheelwarm.redaction import redact
 
 if TYPE_CHECKING:

@@ -13,8 +13,6 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urljoin
 
-import msgpack  # type: ignore[import-untyped]  # it ships neither stubs nor a py.typed marker
-
 from wheelwarm.errors import FormatError, InputError
 from wheelwarm.model import StoredResponse
 
@@ -154,6 +152,8 @@ def frame(stored: StoredResponse, *, body_size: int) -> tuple[bytes, bytes]:
         "reason": stored.reason,
         "decode_content": stored.decode_content,
     }
+    import msgpack  # type: ignore[import-untyped]  # it ships neither stubs nor a py.typed marker
+
     packer = msgpack.Packer(use_bin_type=True, autoreset=True)
     # `body` is packed by hand, so that a body of gigabytes need not be in memory: a map of six members begins with it.
     head = [_VERSION, b"\x82", packer.pack("response"), b"\x86", packer.pack("body"), _bin_header(body_size)]
@@ -207,6 +207,8 @@ def loads(data: bytes) -> StoredResponse:
 
 
 def _unpack(packed: bytes) -> object:
+    import msgpack
+
     try:
         # pip writes no arrays and no extension types. Nested arrays are what could make msgpack allocate far more than
         # it is given: each reserves room for the length it declares.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import calendar
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from wheelwarm.cache.format import vary
 from wheelwarm.model import HIT, Outcome, Reason, StoredResponse, Verdict
@@ -35,8 +35,7 @@ _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 _TRUE_OF_THE_BODY = ("content-type", "content-length", "etag", "last-modified")
 
 
-@dataclass(frozen=True, slots=True)
-class _Directives:
+class _Directives(NamedTuple):
     """What CacheControl reads from a Cache-Control header: names are case sensitive, numbers are what `int` accepts."""
 
     names: frozenset[str] = frozenset()

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 COMMANDS = {
     "prefetch": "warming:prefetch",
-    "check": "warming:check",
+    "check": "checking:check",
     "stats": "looking:stats",
     "list": "looking:list_",
     "prune": "keeping:prune",

@@ -12,9 +12,9 @@ import typer
 from wheelwarm.cli.answering import NO, answering
 from wheelwarm.cli.indexes import Looks, index_options
 from wheelwarm.cli.options import OUTPUT, Json, Reader, read_requirements, takes
+from wheelwarm.cli.printing import print_answer
 from wheelwarm.cli.reaching import Environ, environment
 from wheelwarm.cli.targets import Prober, probe_targets
-from wheelwarm.cli.warming import Show, print_answer
 from wheelwarm.local_files import expanded
 
 Folder: TypeAlias = Callable[[], Path]
@@ -75,6 +75,6 @@ def export(
             ask = functools.partial(operate, wanted, options=options, environ=environ, observer=watcher)
             parts = for_each(probe(environ=environ), ask)
         done = all(part.report and part.report.complete for part in parts)
-        show = Show(page.export_table, page.export_data)
-        print_answer("export", wanted, parts, show, done=done, as_json=as_json)
+        show = page.export_table, page.export_data
+        print_answer("export", wanted, parts, *show, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)

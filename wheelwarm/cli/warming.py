@@ -1,12 +1,12 @@
-"""The commands that take requirements: prefetch and check."""
+"""The command that fills: prefetch."""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,18 +14,19 @@ from wheelwarm.cli.answering import NO, answering
 from wheelwarm.cli.configuring import configuration
 from wheelwarm.cli.indexes import Looks, index_options
 from wheelwarm.cli.options import OUTPUT, Json, Reader, read_requirements, takes
+from wheelwarm.cli.printing import print_answer
 from wheelwarm.cli.reaching import Environ, environment
 from wheelwarm.cli.targets import Prober, probe_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from wheelwarm.check import CheckReport
-    from wheelwarm.export import ExportReport
+    from wheelwarm.health.reach import Reach
     from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.parts import Part
     from wheelwarm.prefetch import PrefetchReport
     from wheelwarm.targets.target import Target
+    from wheelwarm.warming.company import Company
     from wheelwarm.warming.seeding import SeedPolicy
 
 
@@ -34,9 +35,6 @@ class Resolver(StrEnum):
 
     PIP = "pip"
     UV = "uv"
-
-
-R = TypeVar("R", "PrefetchReport", "CheckReport", "ExportReport")
 
 
 @takes(read_requirements, index_options, environment, probe_targets)
@@ -87,13 +85,11 @@ def prefetch(
     Exit code 1 when something is neither a hit nor local at the end.
     """
     with answering("prefetch", as_json=as_json, offline_ok=offline_ok):
-        from wheelwarm.health.reach import reach_of
         from wheelwarm.parts import for_each
-        from wheelwarm.prefetch import Options
         from wheelwarm.prefetch import prefetch as operate
         from wheelwarm.render import artifacts
         from wheelwarm.render.progress import observer
-        from wheelwarm.warming.company import Company
+        from wheelwarm.warming.options import Options
 
         policy = _seed_policy(seed)
         environ = reach_by()
@@ -105,7 +101,7 @@ def prefetch(
             targets = probe(environ=environ)
             if lock is not None:
                 _require_one_machine(targets)
-            reach = reach_of(wanted, targets if offline_ok else ())
+            reach = _reach(wanted, targets) if offline_ok else None
             warm = functools.partial(
                 operate,
                 wanted,
@@ -119,18 +115,33 @@ def prefetch(
                 ),
                 environ=environ,
                 observer=watcher,
-                company=Company.of(targets),
+                company=_company(targets),
             )
-            with reach.required():
+            with reach.required() if reach else nullcontext():
                 parts = for_each(targets, warm)
                 done = dry_run or all(part.report and part.report.complete for part in parts)
-                if not done:
+                if reach and not done:
                     reach.check()
         if resolver is Resolver.UV:
             _note_uv(parts)
-        show = Show(artifacts.prefetch_table, artifacts.prefetch_data)
-        print_answer("prefetch", wanted, parts, show, done=done, as_json=as_json)
+        show = artifacts.prefetch_table, artifacts.prefetch_data
+        print_answer("prefetch", wanted, parts, *show, done=done, as_json=as_json)
     raise typer.Exit(0 if done else NO)
+
+
+def _reach(wanted: RequirementSet, targets: Sequence[Target]) -> Reach:
+    from wheelwarm.health.reach import reach_of
+
+    return reach_of(wanted, targets)
+
+
+def _company(targets: Sequence[Target]) -> Company | None:
+    """Let several targets know of each other; one alone has nobody to share with."""
+    if len(targets) == 1:
+        return None
+    from wheelwarm.warming.company import Company
+
+    return Company.of(targets)
 
 
 def _note_uv(parts: Sequence[Part[PrefetchReport]]) -> None:
@@ -160,70 +171,3 @@ def _seed_policy(typed: str | None) -> SeedPolicy:
     said = configuration()
     hosts = {host: Seed(policy) for host, policy in said.seed_hosts.items()}
     return SeedPolicy(general=Seed(said.seed or Seed.VERIFIED), hosts=hosts)
-
-
-@takes(read_requirements, index_options, environment, probe_targets)
-def check(
-    read: Reader,
-    looks: Looks,
-    reach_by: Environ,
-    probe: Prober,
-    ask_index: Annotated[bool, typer.Option("--resolve", help="Let pip ask the index what is needed now.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Would an install without network succeed?")] = False,
-    as_json: Json = False,
-) -> None:
-    """Tell which artifacts pip would find in its cache, and why not the others.
-
-    Uses no network: exact pins and URLs speak for themselves, for the rest the last prefetch is remembered.
-    Exit code 1 when anything is neither a hit nor local; with --offline, when an install without network would fail.
-    """
-    with answering("check", as_json=as_json):
-        from wheelwarm.check import check as operate
-        from wheelwarm.parts import for_each
-        from wheelwarm.render import artifacts
-        from wheelwarm.render.progress import observer
-
-        environ = reach_by()
-        wanted = read(options=looks())
-        with observer() as watcher:
-            watcher.phase("asking pip about itself")
-            ask = functools.partial(
-                operate, wanted, ask_index=ask_index, offline=offline, environ=environ, observer=watcher
-            )
-            parts = for_each(probe(environ=environ), ask)
-        done = all(part.report and part.report.complete for part in parts)
-        show = Show(artifacts.check_table, artifacts.check_data)
-        print_answer("check", wanted, parts, show, done=done, as_json=as_json)
-    raise typer.Exit(0 if done else NO)
-
-
-@dataclass(frozen=True, slots=True)
-class Show(Generic[R]):
-    """How a command's report is shown: as a table, and as `data` for JSON."""
-
-    table: Callable[[R], None]
-    data: Callable[[R], dict[str, Any]]
-
-
-def print_answer(
-    command: str,
-    wanted: RequirementSet,
-    parts: Sequence[Part[R]],
-    show: Show[R],
-    *,
-    done: bool,
-    as_json: bool,
-) -> None:
-    """Print what came out for each target."""
-    from wheelwarm.render import parts as page
-    from wheelwarm.render import print_json
-
-    page.print_troubles(parts)
-    if as_json:
-        status = "ok" if done else "partial"
-        read_from = {"config": configuration().path, "found_input": wanted.found}
-        named = {key: str(path) if path else None for key, path in read_from.items()}
-        answer = {**page.parts_data(parts, show.data), **named}
-        print_json(command, status, answer, page.parts_errors(parts))
-    else:
-        page.print_parts(parts, show.table)

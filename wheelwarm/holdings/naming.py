@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 from wheelwarm.cache import inventory
 from wheelwarm.cache.contents import EXAMINED, examine, has_key, key_of, outline
 from wheelwarm.cache.identify import project_name
+from wheelwarm.entry_facts import Contents, Problem, Source
 from wheelwarm.errors import CacheError
 from wheelwarm.holdings.page_names import PageReader, laid_over, match, of_versions
 from wheelwarm.ledger.ledger import FOLDER, Ledger
-from wheelwarm.model import Contents, Kind, Problem, Source
+from wheelwarm.model import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -13,9 +13,10 @@ from wheelwarm import urls
 from wheelwarm.cache import contents
 from wheelwarm.cache.format import among, key
 from wheelwarm.cache.identify import PAGE_LIMIT, project_name, python_range
+from wheelwarm.entry_facts import Contents, Source
 from wheelwarm.errors import ExcessError, FormatError, InputError
 from wheelwarm.indexes import index_page
-from wheelwarm.model import Contents, Kind, Source
+from wheelwarm.model import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from wheelwarm.cache.inventory import Form, Section
+from wheelwarm.entry_facts import Problem
 from wheelwarm.file_names import version_of
-from wheelwarm.model import Kind, Layout, Problem
+from wheelwarm.model import Kind, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from packaging.version import Version
 
+    from wheelwarm.entry_facts import Contents
     from wheelwarm.holdings.naming import Holding
-    from wheelwarm.model import Contents
 
 GRACE_SECONDS = 24 * 3600
 """How old a temporary file has to be before it counts as left behind: a pip may still be at work on a younger one."""

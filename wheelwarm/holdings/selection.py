@@ -20,8 +20,8 @@ from wheelwarm.model import Kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+    from wheelwarm.entry_facts import Contents
     from wheelwarm.holdings.naming import Holding
-    from wheelwarm.model import Contents
 
 _GLOB = re.compile(r"[*?\[]")
 _METADATA = ".metadata"

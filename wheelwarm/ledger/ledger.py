@@ -12,9 +12,9 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wheelwarm.ledger.rows import contents_of, dump, entry_row, is_text, known_url, load, run_of, url_row
+from wheelwarm.ledger.rows import dump, is_text, known_url, load, run_of, url_row
 from wheelwarm.ledger.schema import SCHEMA_VERSION, prepare
-from wheelwarm.model import Artifact, Contents, Resolution, Run, Sound
+from wheelwarm.model import Artifact, Resolution, Run
 
 __all__ = ["BUSY_SECONDS", "FILE", "FOLDER", "SCHEMA_VERSION", "Ledger"]
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelwarm.cache.inventory import File
+    from wheelwarm.entry_facts import Contents, Sound
 
 _T = TypeVar("_T")
 _Body = tuple[int, int, int, str]
@@ -147,11 +148,15 @@ class Ledger:
 
     def contents(self) -> dict[str, tuple[str, Contents]]:
         """Return what is remembered of each entry and built wheel, by its path: its mark then, and what it was."""
+        from wheelwarm.ledger.entry_rows import contents_of
+
         rows = self._each("SELECT * FROM entry")
         return {path: (mark, what) for path, mark, what in self._read(rows, contents_of)}
 
     def learn_contents(self, learnt: Iterable[tuple[str, str, Contents]], *, gone: Iterable[str] = ()) -> None:
         """Keep what entries are (path, mark, contents), and forget those that are gone, their use too."""
+        from wheelwarm.ledger.entry_rows import entry_row
+
         paths = [(path,) for path in gone]
         self._write("DELETE FROM entry WHERE path = ?", paths)
         self._write("DELETE FROM use WHERE path = ?", paths)
@@ -162,11 +167,15 @@ class Ledger:
 
     def sound(self) -> dict[str, Sound]:
         """Return what `verify` found sound, by the path of an item's first file."""
+        from wheelwarm.entry_facts import Sound
+
         rows = self._all("SELECT path, mark, sha256, authentic FROM sound", ())
         return {str(path): Sound(str(mark), str(sha256), bool(authentic)) for path, mark, sha256, authentic in rows}
 
     def sound_of(self, path: str) -> Sound | None:
         """Return the same of one item."""
+        from wheelwarm.entry_facts import Sound
+
         rows = self._all("SELECT mark, sha256, authentic FROM sound WHERE path = ?", (path,))
         return next((Sound(str(mark), str(sha256), bool(authentic)) for mark, sha256, authentic in rows), None)
 

@@ -5,21 +5,16 @@ Of a damaged file nothing worse comes than KeyError, TypeError, ValueError or At
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from wheelwarm.cache.format import key, normalise
 from wheelwarm.errors import InputError
-from wheelwarm.model import Artifact, Contents, Kind, Problem, Run, Source, Summary
+from wheelwarm.model import Artifact, Kind, Run, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _TEXTS = {str, type(None)}
-# Look-ups, since calling an enumeration costs ten times as much, and a large cache has very many rows.
-_KINDS = {kind.value: kind for kind in Kind}
-_SOURCES = {None: None} | {source.value: source for source in Source}
-_PROBLEMS = {None: None} | {problem.value: problem for problem in Problem}
 
 
 def dump(artifact: Artifact) -> dict[str, object]:
@@ -55,42 +50,6 @@ def load(fields: Mapping[str, Any]) -> Artifact:
     )
 
 
-def entry_row(path: str, mark: str, what: Contents) -> tuple[object, ...]:
-    """Return the row that keeps what an entry is."""
-    names = (what.kind, what.name, what.version, what.filename, " ".join(what.tags), what.requires_python)
-    states = (what.sha256, what.yanked, what.source, what.problem, what.expires, what.validator)
-    return path, mark, *names, *states, what.origin
-
-
-def contents_of(path: str, mark: str, *row: Any) -> tuple[str, str, Contents]:
-    """Read what `entry_row` made; KeyError, TypeError or ValueError for anything else."""
-    kind, name, version, filename, tags, requires_python, *states, origin = row
-    sha256, yanked, source, problem, expires, validator = states
-    _check_texts(path, mark, name, version, filename, tags, requires_python, sha256, origin)
-    contents = Contents(
-        kind=_KINDS[kind],
-        name=name,
-        version=version,
-        filename=filename,
-        tags=_split(tags),
-        requires_python=requires_python,
-        sha256=sha256,
-        yanked=bool(yanked),
-        source=_SOURCES[source],
-        problem=_PROBLEMS[problem],
-        expires=None if expires is None else float(expires),
-        validator=bool(validator),
-        origin=origin,
-    )
-    return path, mark, contents
-
-
-@lru_cache(maxsize=1024)
-def _split(tags: str) -> tuple[str, ...]:
-    """Split the tags of a wheel; thousands of wheels share one tuple."""
-    return tuple(tags.split())
-
-
 def is_text(row: Sequence[object]) -> bool:
     """Tell whether SQLite takes a row: a name out of hostile JSON, or of a file, may hold half a character."""
     try:
@@ -100,7 +59,7 @@ def is_text(row: Sequence[object]) -> bool:
     return True
 
 
-def _check_texts(*values: object) -> None:
+def check_texts(*values: object) -> None:
     """Raise TypeError for bytes: a column of SQLite's holds whatever it is given."""
     if not {*map(type, values)} <= _TEXTS:
         raise TypeError("not a text")
@@ -120,7 +79,7 @@ def known_url(key: str, *row: Any) -> tuple[str, Artifact]:
     from packaging.utils import canonicalize_name
 
     url, kind, name, version, filename, sha256 = row
-    _check_texts(url, name, version, filename, sha256)
+    check_texts(url, name, version, filename, sha256)
     hashes = {"sha256": str(sha256)} if sha256 else {}
     project = canonicalize_name(name)
     return key, Artifact(name=project, version=version, filename=filename, kind=Kind(kind), url=url, hashes=hashes)

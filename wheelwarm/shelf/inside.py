@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from wheelwarm.cache.integrity import Damage
 from wheelwarm.cache.inventory import Form, item_of
-from wheelwarm.model import Artifact, Contents, Kind, Reason, Sound
+from wheelwarm.entry_facts import Contents, Sound
+from wheelwarm.model import Artifact, Kind, Reason
 from wheelwarm.shelf.soundness import examine, remembered_of
 
 if TYPE_CHECKING:

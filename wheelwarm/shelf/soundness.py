@@ -19,7 +19,7 @@ from wheelwarm.cache.inventory import BODY_SUFFIX, Form, Section
 from wheelwarm.errors import ExcessError, FormatError
 from wheelwarm.holdings import page_names
 from wheelwarm.indexes.index_page import MEDIA_TYPES, content_type_of
-from wheelwarm.model import Contents, Kind
+from wheelwarm.model import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from wheelwarm.cache.inventory import Item
-    from wheelwarm.model import Sound
+    from wheelwarm.entry_facts import Contents, Sound
 
 _CHUNK = 1 << 18
 _HALVES = {Form.METADATA_ALONE: Damage.BODY_MISSING, Form.BODY_ALONE: Damage.METADATA_MISSING}

@@ -5,11 +5,10 @@ Compared by release, so that a pre-release of a version counts as that version.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-
-from packaging.version import Version
 
 from wheelwarm.model import Layout
 
@@ -27,7 +26,7 @@ _PAGE_ACCEPT = (
 class PipTraits:
     """The facts of one pip version that wheelwarm depends on."""
 
-    version: Version
+    release: tuple[int, ...]
 
     @property
     def supported(self) -> bool:
@@ -102,9 +101,13 @@ class PipTraits:
         return MappingProxyType(headers)
 
     def _since(self, *release: int) -> bool:
-        return (*self.version.release, 0, 0) >= release
+        return (*self.release, 0, 0) >= release
 
 
-def traits(version: Version | str) -> PipTraits:
-    """Return the traits of a pip version; packaging's InvalidVersion if it is none."""
-    return PipTraits(version if isinstance(version, Version) else Version(version))
+def traits(version: str) -> PipTraits:
+    """Return the traits of a pip version, of what is none those of no supported one.
+
+    Its release is read here: packaging's Version takes as long to load as all that is asked of it.
+    """
+    found = re.match(r"\d+(?:\.\d+)*", version, re.ASCII)
+    return PipTraits(tuple(map(int, found[0].split("."))) if found else ())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
-from wheelwarm.file_names import NAME_LIMIT, of_sdist, of_wheel, version_of
+from wheelwarm.file_names import NAME_LIMIT, columns_of, of_sdist, of_wheel, version_of
 
 MANY_DIGITS = "1" * 5000
 """More than Python turns into a number."""
@@ -27,6 +27,16 @@ def test_wheels_are_read_as_packaging_reads_them(stem: str, build: str, tag: str
     project, version, number, tags = parse_wheel_filename(filename)
 
     assert of_wheel(filename) == (project, str(version), number, tuple(sorted(map(str, tags))))
+
+
+@given(STEMS, st.sampled_from(["", "-1", "-2b"]), TAGS)
+def test_columns_say_the_same_unread(stem: str, build: str, tag: str) -> None:
+    """Project and version are found without the tags, as the name has them; an sdist's are read."""
+    project, version = columns_of(f"{stem}{build}-{tag}.whl") or ("", "")
+
+    assert f"{project}-{version}" == stem
+    assert columns_of(f"{stem}.zip") == of_sdist(f"{stem}.zip")
+    assert [columns_of(name) for name in ("demo.whl", "demo-1.0.whl", "demo.zip")] == [None] * 3
 
 
 @given(STEMS, st.sampled_from([".tar.gz", ".zip"]))

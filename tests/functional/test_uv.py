@@ -80,6 +80,48 @@ def test_a_page_in_the_cache_that_is_older_misleads_nobody(pip_of: PipOf, tmp_pa
         assert answer.data["metadata"]["after"]["hits"] == 1
 
 
+def test_a_scout_goes_beside_uv(modern_pip: PipEnvironment, tmp_path: Path, cache_dir: Path) -> None:
+    """While uv resolves, pages and metadata come for pip: each page once, of which pip then needs none."""
+    with serve_index(latency=0.05) as index:
+        publish(index, tmp_path / "files")
+        program = Program(modern_pip, index, cache_dir)
+
+        answer = program.run("prefetch", "app", "--resolver", "uv", "--json")
+
+        assert answer.code == 0, answer.err
+        ours = [one.path for one in index.page_requests() if not one.headers["user-agent"].startswith("uv")]
+        assert sorted(ours) == ["/simple/app/", "/simple/lib/"]
+        index.clear()
+        modern_pip.run("download", "app", "-d", str(tmp_path / "to"), cache_dir=cache_dir, index=index, check=True)
+        assert index.requests == []
+
+
+def test_an_older_page_is_asked_for_anew(modern_pip: PipEnvironment, tmp_path: Path, cache_dir: Path) -> None:
+    """What came before this run counts for nothing, although pip would still take it."""
+    with serve_index() as index:
+        publish(index, tmp_path / "files")
+        program = Program(modern_pip, index, cache_dir)
+        program.run("prefetch", "lib")
+        index.add(make_wheel(tmp_path / "files", "lib", "3.0"))
+
+        answer = program.run("prefetch", "lib", "--resolver", "uv", "--json")
+
+        assert answer.code == 0, answer.err
+        (lib,) = answer.data["artifacts"]
+        assert (lib["version"], lib["action"], bool(lib["sha256"])) == ("3.0", "downloaded", True)
+
+
+def test_uv_that_fails_ends_the_scout_too(modern_pip: PipEnvironment, tmp_path: Path, cache_dir: Path) -> None:
+    """What uv cannot resolve is said in its words at once, and no half of a file stays."""
+    with serve_index(latency=0.05) as index:
+        publish(index, tmp_path / "files")
+
+        answer = Program(modern_pip, index, cache_dir).run("prefetch", "app", "lib<1", "--resolver", "uv", "--json")
+
+    assert (answer.code, answer.envelope["status"]) == (3, "error")
+    assert list(cache_dir.rglob("*.tmp")) == []
+
+
 def test_the_lock_of_uv_installs_with_the_index_down(
     modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
 ) -> None:

@@ -337,6 +337,22 @@ def test_wanted_links(content_type: str) -> None:
     assert picked == parse(body, content_type, PAGE).links[1:]
 
 
+def test_links_of_other_hashes_are_passed_over() -> None:
+    """With digests, a file of which a JSON page states another hash is no link; one without a hash is."""
+    other = "b" * 64
+    files = [
+        {"url": "demo-1.zip", "hashes": {"sha256": "A" * 64, "md5": 1}},
+        {"url": "demo-2.zip", "hashes": {"sha256": other}},
+        {"url": f"demo-3.zip#sha256={'a' * 64}", "hashes": {"md5": other}},
+        {"url": "demo-4.zip", "hashes": {}},
+        {"url": "demo-5.zip"},
+    ]
+
+    picked = parse(json_page(*files), JSON, PAGE, digests=frozenset(["a" * 64])).links
+
+    assert [link.filename for link in picked] == ["demo-1.zip", "demo-3.zip", "demo-4.zip", "demo-5.zip"]
+
+
 @pytest.mark.parametrize("version", ["22.2", "22.3.1", "23.2.1", "24.3.1", "26.3"])
 def test_hash_in_key_of_each_pip(version: str, pip_of: PipOf) -> None:
     """Each pip puts the hash into a wheel's key that `hash_in_key_of` tells for its version.

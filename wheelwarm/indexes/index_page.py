@@ -20,7 +20,7 @@ from wheelwarm.errors import FormatError
 from wheelwarm.urls import HASH_ALGORITHMS, fragment_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Set
 
     from packaging.version import Version
 
@@ -99,15 +99,23 @@ class IndexPage:
     links: tuple[Link, ...]
 
 
-def parse(body: bytes, content_type: str, url: str, *, wanted: Callable[[str], object] = lambda _: True) -> IndexPage:
+def parse(
+    body: bytes,
+    content_type: str,
+    url: str,
+    *,
+    wanted: Callable[[str], object] = lambda _: True,
+    digests: Set[str] | None = None,
+) -> IndexPage:
     """Read a page that came, decoded, from `url` with the `Content-Type` header `content_type`.
 
-    `wanted` picks links by their URL as the page writes it, before they are read: most of the time a page takes.
+    `wanted` picks links by their URL as the page writes it, before they are read: most of the time a page takes. Links
+    with a hash that is not among `digests` may be passed over.
     Raises FormatError for a body that is no index page: another media type, or broken JSON.
     """
     media_type = content_type.strip().lower()
     if media_type.startswith(JSON):
-        return _parse_json(body, url, wanted)
+        return _parse_json(body, url, lambda entry: wanted(str(entry.get("url"))) and _has_one_of(digests, entry))
     if media_type.startswith(_HTML_TYPES):
         return _parse_html(_decode(body, content_type), url, wanted)
     raise FormatError(f"not an index page: its content type is {content_type or 'missing'}")
@@ -129,7 +137,7 @@ def title_name(text: str) -> str | None:
     return title.group(1) if title else None
 
 
-def _parse_json(body: bytes, url: str, wanted: Callable[[str], object]) -> IndexPage:
+def _parse_json(body: bytes, url: str, wanted: Callable[[dict[str, Any]], object]) -> IndexPage:
     try:
         page = json.loads(body)
     except (ValueError, RecursionError) as exc:
@@ -138,9 +146,17 @@ def _parse_json(body: bytes, url: str, wanted: Callable[[str], object]) -> Index
     if not isinstance(files, list):
         raise FormatError("not an index page: JSON without a list of files")
     name = page.get("name")
-    entries = (entry for entry in files if isinstance(entry, dict) and wanted(str(entry.get("url"))))
+    entries = (entry for entry in files if isinstance(entry, dict) and wanted(entry))
     links = (_json_link(entry, url) for entry in entries)
     return IndexPage(name if isinstance(name, str) else None, tuple(link for link in links if link is not None))
+
+
+def _has_one_of(digests: Set[str] | None, entry: dict[str, Any]) -> bool:
+    """Tell whether an entry may have one of these hashes; as a URL's fragment it may stand in its URL."""
+    hashes = entry.get("hashes")
+    if digests is None or not hashes or not isinstance(hashes, dict) or "#" in str(entry.get("url")):
+        return True
+    return any(isinstance(digest, str) and digest.lower() in digests for digest in hashes.values())
 
 
 def _json_link(entry: dict[str, Any], page_url: str) -> Link | None:

@@ -7,10 +7,10 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from wheelwarm import urls
+from wheelwarm import file_names, urls
 from wheelwarm.inputs.index_options import forced_format
 from wheelwarm.model import Artifact, Kind
 
@@ -70,24 +70,22 @@ class Choice:
     def _preference(self, link: Link, demands: Sequence[RequirementLine]) -> tuple[object, ...]:
         """Order links as pip does: a hash asked for, not yanked, the local version, the tag, the build number."""
         candidate = urls.artifact_at(link.url)
-        is_wheel = candidate.kind is Kind.WHEEL
+        wheel = file_names.of_wheel(link.filename) if candidate.kind is Kind.WHEEL else None
         has_hash = any(not allowed_hashes(line).isdisjoint(link.hashes.items()) for line in demands)
         place = self._tag_place(link)
         return (
             has_hash,
             not link.yanked,
-            self.options.prefer_binary and is_wheel,
+            self.options.prefer_binary and wheel is not None,
             Version(candidate.version),
             -len(self.target.tags) if place is None else -place,
-            parse_wheel_filename(link.filename)[2] if is_wheel else (),
+            wheel.build if wheel else (),
         )
 
     def _tag_place(self, link: Link) -> int | None:
         """Return the place of a wheel's best tag among the target's, 0 the first; None where no tag is."""
-        if not link.filename.endswith(".whl"):
-            return None
-        tags = map(str, parse_wheel_filename(link.filename)[3])
-        return min((self._places[tag] for tag in tags if tag in self._places), default=None)
+        wheel = file_names.of_wheel(link.filename)
+        return min((self._places[tag] for tag in wheel.tags if tag in self._places), default=None) if wheel else None
 
 
 def allows_format(options: IndexOptions, candidate: Artifact) -> bool:

@@ -17,7 +17,7 @@ from wheelwarm.resolution.pages import Pages
 from wheelwarm.resolution.pins import metadata_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence, Set
 
     from wheelwarm.fetcher import Fetcher
     from wheelwarm.shelf.lookup import Shelf
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class Completer:
     """Completes resolutions for one target. `previous` is the ledger's memory of the same input.
 
-    `requirement_hashes` are the (algorithm, digest) pairs that the requirements state by `--hash`.
+    `requirement_hashes` are the (algorithm, digest) pairs that the requirements state by `--hash`. `seen` are the pages
+    that the server was asked for in this run.
 
     `learn_build` runs pip on an sdist to see what building it asks for; None where no code may run.
     """
@@ -36,6 +37,7 @@ class Completer:
     fetcher: Fetcher
     previous: Resolution | None = None
     requirement_hashes: frozenset[tuple[str, str]] = frozenset()
+    seen: Set[str] = frozenset()
     learn_build: Callable[[Artifact], tuple[str, ...]] | None = None
 
     def complete(self, resolution: Resolution) -> Resolution:
@@ -49,13 +51,15 @@ class Completer:
         resolved = {normalise(one.url) for one in resolution.artifacts if one.url.startswith("http")}
         others = [urls.named(url) for url in asked if url not in resolved and not urls.is_page(url)]
         by_name = [one for one in resolution.artifacts if not one.direct and one.url.startswith("http")]
-        pages = Pages(self.shelf, asked, self.fetcher)
-        if resolution.source == "uv":
+        by_uv = resolution.source == "uv"
+        pages = Pages(self.shelf, asked, self.fetcher, digests=_digests(by_name) if by_uv and not others else None)
+        if by_uv:
             # pip has not asked for these, and what its cache has of them may be older than what uv saw.
-            pages.renew({canonicalize_name(one.name) for one in by_name})
+            unseen = [url for url in asked if urls.is_page(url) and not self._is_current(url)]
+            pages.renew({canonicalize_name(one.name) for one in by_name} & {urls.page_project(url) for url in unseen})
         stated = {one.url: one for one in self._stated([*by_name, *others], pages)}
         artifacts = tuple(stated.get(one.url) or self._vouched(one) for one in resolution.artifacts)
-        unasked = metadata_files(artifacts, pages) if resolution.source == "uv" else ()
+        unasked = metadata_files(artifacts, pages) if by_uv else ()
         return replace(
             resolution,
             artifacts=artifacts,
@@ -66,6 +70,11 @@ class Completer:
                 url for url in resolution.build_requests + for_builds if normalise(url) not in resolved
             ),
         )
+
+    def _is_current(self, page: str) -> bool:
+        """Tell whether the page in the cache came in this run: by another clock it may be from a little before."""
+        stored = self.shelf.fresh_since(page) if page in self.seen else None
+        return stored is not None and stored >= self.shelf.now - 1
 
     def _stated(self, artifacts: Sequence[Artifact], pages: Pages) -> Iterator[Artifact]:
         """Yield the artifacts with the hashes of their links.
@@ -106,3 +115,10 @@ class Completer:
                 yield from (url for url in previous.build_requests if url not in resolution.asked)
             elif self.learn_build:
                 yield from (url for url in self.learn_build(sdist) if url not in resolution.asked)
+
+
+def _digests(artifacts: Sequence[Artifact]) -> frozenset[str] | None:
+    """Return the hashes of artifacts, None where some have none; uv states those that the index does."""
+    if not all(one.hashes for one in artifacts):
+        return None
+    return frozenset(digest for one in artifacts for digest in one.hashes.values())

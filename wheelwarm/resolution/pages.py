@@ -19,7 +19,7 @@ from wheelwarm.indexes import index_page
 from wheelwarm.model import Artifact, Kind, StoredResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
     from wheelwarm.fetcher import Fetched, Fetcher
     from wheelwarm.indexes.index_page import Link
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 
 
 class Pages:
-    """The index pages that pip asked for in one resolution."""
+    """The index pages that pip asked for in one resolution; with `digests`, of interest for files of these hashes."""
 
-    def __init__(self, shelf: Shelf, asked: Iterable[str], fetcher: Fetcher | None = None) -> None:
+    def __init__(
+        self, shelf: Shelf, asked: Iterable[str], fetcher: Fetcher | None = None, *, digests: Set[str] | None = None
+    ) -> None:
         self._shelf = shelf
+        self._digests = digests
         self._fetcher = fetcher
         self._links: dict[str, Link] = {}
         self._by_project: dict[str, list[Link]] = {}
@@ -155,7 +158,8 @@ class Pages:
         lower = {name.lower(): value for name, value in headers.items()}
         try:
             decoded = decode(body, lower.get("content-encoding", ""))
-            page = index_page.parse(decoded, lower.get("content-type") or index_page.content_type_of(decoded), base)
+            content_type = lower.get("content-type") or index_page.content_type_of(decoded)
+            page = index_page.parse(decoded, content_type, base, digests=self._digests)
         except (FormatError, zlib.error):
             return False
         for link in page.links:

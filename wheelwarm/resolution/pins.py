@@ -62,7 +62,11 @@ def resolve_pins(requirements: RequirementSet, shelf: Shelf, *, fetcher: Fetcher
         return None
     asked = [page_url(index, line) for line in lines if line.pin for index in indexes]
     choice = Choice(requirements.options, applying, shelf.target)
-    pages, known = Pages(shelf, asked, fetcher), KnownArtifacts(shelf, asked)
+    # pip takes no file of another hash than those stated for a pin, and most of a page is about other files.
+    digests = frozenset(digest for line in lines for _, digest in allowed_hashes(line))
+    hashed = all(line.hashes for line in lines if line.pin)
+    pages = Pages(shelf, asked, fetcher, digests=digests if hashed else None)
+    known = KnownArtifacts(shelf, asked)
     if fetcher:
         pages.renew([line.pin[0] for line in lines if line.pin])
     artifacts = [

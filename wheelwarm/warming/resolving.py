@@ -39,7 +39,7 @@ class Resolving:
 
     `outrider` makes the filler of a scout that goes before pip; None where nothing may be fetched. `refresh` takes
     nothing from memory. `resolver` is pip or uv. Their files stand below `scratch`. `ahead` is what was
-    fetched before pip asked for it.
+    fetched before pip asked for it, `seen` are the pages that were asked for before uv named them.
     """
 
     requirements: RequirementSet
@@ -53,6 +53,7 @@ class Resolving:
     refresh: bool = False
     resolver: str = "pip"
     ahead: dict[tuple[Kind, str], tuple[Artifact, Done]] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
 
     @property
     def digest(self) -> str:
@@ -74,6 +75,33 @@ class Resolving:
         return self._completer.complete(self._ask_uv() if self.resolver == "uv" else self._asked())
 
     def _ask_uv(self) -> Resolution:
+        """Ask uv, while a scout does for pip's cache what uv does for its own; how far it gets is far enough.
+
+        Where no page is kept in pip's cache, it would only ask for each one more time.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        from wheelwarm.warming.scout import Scout, can_go
+
+        keeps_pages = self.shelf.target.traits.serves_fresh_pages
+        if self.outrider is None or not keeps_pages or not can_go(self.requirements, self.shelf):
+            return self._resolved_by_uv()
+        with Fetcher(self.fetcher.network) as fetcher, ThreadPoolExecutor(1, thread_name_prefix="scout") as pool:
+            scout = Scout(self.requirements, self.shelf, fetcher, self.outrider(fetcher, Silent()))
+            walk = pool.submit(scout.walk)
+            try:
+                found = self._resolved_by_uv()
+            except BaseException:
+                fetcher.cancel()
+                raise
+            finally:
+                scout.stop()
+            scouted = walk.result()
+        self._note(scouted.done)
+        self.seen.update(scouted.pages)
+        return found
+
+    def _resolved_by_uv(self) -> Resolution:
         from wheelwarm.resolution.uv_resolver import resolve_by_uv
 
         return resolve_by_uv(
@@ -124,6 +152,7 @@ class Resolving:
             fetcher=self.fetcher,
             previous=self._previous(),
             requirement_hashes=self.requirements.hashes,
+            seen=self.seen,
             learn_build=self.filler.learn_build if self.outrider and not self.shelf.target.elsewhere else None,
         )
 

@@ -7,15 +7,13 @@ stores only what the server sent, as pip would have; pip decides, and what it di
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
-from wheelwarm import urls
+from wheelwarm import file_names, urls
 from wheelwarm.cache import format as cache_format
 from wheelwarm.errors import ResolveError
 from wheelwarm.resolution.choice import Choice
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from packaging.requirements import Requirement
+    from packaging.version import Version
 
     from wheelwarm.fetcher import Fetcher
     from wheelwarm.indexes.index_page import Link
@@ -87,11 +86,16 @@ class Scout:
         self._chosen: dict[str, Link] = {}
         self._pages: set[str] = set()
         self._done: list[tuple[Artifact, Done]] = []
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Let the walk end with the round that it is at."""
+        self._stopped = True
 
     def walk(self) -> Scouted:
         """Go from the requirements to all that they come to; what cannot be fetched ends a way, not the walk."""
         changed = self._demand(self._roots())
-        while changed:
+        while changed and not self._stopped:
             self._read_pages(changed - self._links.keys())
             found = {name: link for name in sorted(changed) if (link := self._best(name)) is not None}
             self._chosen |= found
@@ -158,10 +162,9 @@ def versions_of(name: str, links: Iterable[Link]) -> dict[Version, list[Link]]:
     """Group a project's links by version; what has none that can be read is left out."""
     found: dict[Version, list[Link]] = {}
     for link in links:
-        artifact = urls.artifact_at(link.url)
-        if canonicalize_name(artifact.name) == name:
-            with suppress(InvalidVersion):
-                found.setdefault(Version(artifact.version), []).append(link)
+        project, written = file_names.columns_of(link.filename) or ("", "")
+        if canonicalize_name(project) == name and (version := file_names.version_of(written)):
+            found.setdefault(version, []).append(link)
     return found
 
 

@@ -14,13 +14,14 @@ from tests.helpers.shelves import shelf_of, target_of
 from tests.shelf.test_lookup import BODY, URL, store, with_hash
 from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import HIT, Outcome, Reason, Verdict
-from wheelwarm.shelf.looks import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.conftest import PipOf
+    from wheelwarm.cache.http import Lookup
+    from wheelwarm.model import Artifact
     from wheelwarm.shelf.lookup import Shelf
     from wheelwarm.targets.target import Target
 
@@ -183,10 +184,21 @@ def test_an_unreadable_memory_is_none(target: Target, content: str) -> None:
         assert shelf.verdict(with_hash()) == HIT
 
 
-def test_a_file_that_goes_meanwhile_is_not_noted(cache_dir: Path) -> None:
-    """Another process may remove an entry between the look and its note."""
-    with Ledger(cache_dir) as ledger:
-        looks = Looks(ledger, INPUT, "target", now=time.time())
-        looks.note(URL, str(cache_dir / "gone"), str(cache_dir / "gone.body"), until=FRESH_UNTIL)
-        looks.keep(alone=True)
-        assert ledger.recall_looks(INPUT, "target") == ""
+def test_what_changes_while_it_is_read_is_not_remembered(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pip that replaces an entry between its reading and the note of it has the new one looked at."""
+    with looking(target) as shelf:
+        store(shelf)
+        time.sleep(SETTLED)
+        judge = shelf.entry
+
+        def replaced_after(artifact: Artifact) -> Lookup:
+            found = judge(artifact)
+            with shelf_of(target) as another:
+                store(another, body=b"of another pip")
+            time.sleep(SETTLED)
+            return found
+
+        monkeypatch.setattr(shelf, "entry", replaced_after)
+        assert shelf.verdict(with_hash()) == HIT
+    with looking(target) as shelf:
+        assert shelf.verdict(with_hash()) == Verdict(Outcome.MISS, Reason.HASH_MISMATCH)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from wheelwarm.ledger.ledger import Ledger
 
-_Mark = list[int]
+Mark = list[int]
+"""What changes with a file: size, time of modification, time of change, which no program sets, and inode."""
+
 # A file that changes so soon after a look that the clock of its file system has not moved on looks as it did before.
 _UNSETTLED_NS = 50_000_000
 
@@ -29,8 +31,8 @@ class Look(NamedTuple):
     path: str
     until: float
     sha256: str | None
-    metadata: _Mark
-    body: _Mark
+    metadata: Mark
+    body: Mark
 
     @property
     def stored(self) -> float:
@@ -65,14 +67,11 @@ class Looks:
         row = self._seen.get(url)
         return f"{self._root}{row[0]}" if row else None
 
-    def note(self, url: str, metadata: str, body: str, *, until: float, sha256: str | None = None) -> None:
-        """Keep that the entry in these files is fresh until then."""
-        try:
-            marks = [_mark(file) for file in (metadata, body)]
-        except OSError:
-            return
-        if max(mark[2] for mark in marks) < time.time_ns() - _UNSETTLED_NS:
-            self._seen[url] = Look(metadata.removeprefix(self._root), until, sha256, *marks)
+    def note(
+        self, url: str, metadata: str, marks: tuple[Mark, Mark], *, until: float, sha256: str | None = None
+    ) -> None:
+        """Keep that an entry is fresh until then, by the marks that its files had before they were read."""
+        self._seen[url] = Look(metadata.removeprefix(self._root), until, sha256, *marks)
 
     def keep(self, *, alone: bool) -> None:
         """Write what was seen, unless all of it is known; `alone` forgets what else is."""
@@ -93,8 +92,16 @@ class Looks:
         return None
 
 
-def _mark(file: str) -> _Mark:
-    """Return what changes with a file: the time of change too, which no program sets."""
+def marks_of(metadata: str, body: str) -> tuple[Mark, Mark] | None:
+    """Return the marks of an entry's files; None where one is absent, or has changed a moment ago."""
+    try:
+        marks = _mark(metadata), _mark(body)
+    except OSError:
+        return None
+    return marks if max(mark[2] for mark in marks) < time.time_ns() - _UNSETTLED_NS else None
+
+
+def _mark(file: str) -> Mark:
     stat = os.lstat(file)
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 

@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from wheelwarm.errors import InputError
+from wheelwarm.inputs.requirement_line import is_too_deep
 from wheelwarm.inputs.requirement_text import place
 from wheelwarm.redaction import quoted
 
@@ -67,7 +68,7 @@ class Source:
             if _LOST_IN_FILES.search(str(found)):
                 raise InvalidRequirement("a marker with ' -', ' #' or '${' in it cannot be handed to pip in a file")
         except (InvalidRequirement, RecursionError) as exc:
-            reason = "its marker is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
+            reason = "its marker is nested too deeply" if is_too_deep(exc) else str(exc)
             raise InputError(
                 f"{place(str(self.path), line)}: invalid requirement '{quoted(text)}': {quoted(_first_line(reason))}.",
                 hint="Only NAME, NAME==VERSION and the like, or NAME @ URL, can be declared.",

@@ -191,10 +191,10 @@ def _parse_requirement(text: str, place: str) -> Requirement:
 
     try:
         return Requirement(text)
-    except InvalidRequirement as exc:
+    except (InvalidRequirement, RecursionError) as exc:
+        if is_too_deep(exc):
+            _refuse(text, "its marker is nested too deeply", place, hint="Take parentheses out.")
         _refuse(text, _first_line(exc), place, hint=_hint(text))
-    except RecursionError:
-        _refuse(text, "its marker is nested too deeply", place, hint="Take parentheses out.")
 
 
 def _parse_marker(marker: str, text: str, place: str) -> Marker | None:
@@ -204,10 +204,15 @@ def _parse_marker(marker: str, text: str, place: str) -> Marker | None:
 
     try:
         return _marker(marker)
-    except InvalidMarker as exc:
+    except (InvalidMarker, RecursionError) as exc:
+        if is_too_deep(exc):
+            _refuse(f"{text}; {marker}", "its marker is nested too deeply", place, hint="Take parentheses out.")
         _refuse(f"{text}; {marker}", _first_line(exc), place, hint="")
-    except RecursionError:
-        _refuse(f"{text}; {marker}", "its marker is nested too deeply", place, hint="Take parentheses out.")
+
+
+def is_too_deep(exc: Exception) -> bool:
+    """Tell whether a requirement or marker has more parentheses than Python, or packaging since 26.4, reads."""
+    return isinstance(exc, RecursionError) or "nested more than" in str(exc)
 
 
 @functools.lru_cache(maxsize=256)

@@ -7,19 +7,16 @@ command that needs them, so that the others start quickly.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from wheelwarm import __version__
 from wheelwarm.cli.commands import CONTEXT, Group
+from wheelwarm.cli.ending import heed_signals
 from wheelwarm.targets.surroundings import leave_hook
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 app = typer.Typer(
     name="wheelwarm",
@@ -49,12 +46,7 @@ def root(
     leave_hook(os.environ, Path(sys.prefix))
 
 
-def end_by_signal(number: int, _frame: FrameType | None) -> None:
-    """End as by an exception, so that temporary files and started processes go."""
-    raise SystemExit(128 + number)
-
-
 def main() -> None:
     """Run the command line."""
-    signal.signal(signal.SIGTERM, end_by_signal)
+    heed_signals()
     app()

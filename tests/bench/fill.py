@@ -261,6 +261,7 @@ def _warm(world: _World) -> Part:
         [
             world.wheelwarm("prefetch", "prefetch", "-r", requirements),
             world.pip_download("pip download", world.requirements, cold=False),
+            *([world.wheelwarm("prefetch lock", "prefetch", "-r", lock, cold=False)] if _reads_locks(world) else []),
         ]
     )
     commands = [

@@ -13,13 +13,13 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.helpers.pips import PIP_MATRIX, isolated_environ, pip_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from tests.helpers.pips import PipEnvironment
 
@@ -155,7 +155,7 @@ def versions(pip: PipEnvironment) -> dict[str, str]:
         "pip": pip.version or "none",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
-    with_uv = _output_of("uv", "--version")
+    with_uv = _output_of("uv", "--version") or _output_of(str(Path(sys.executable).with_name("uv")), "--version")
     return {**found, "uv": with_uv.removeprefix("uv ")} if with_uv else found
 
 

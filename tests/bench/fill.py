@@ -256,12 +256,12 @@ def _has_resolver(world: _World) -> bool:
 
 def _warm(world: _World) -> Part:
     """Everything is there, and nothing has changed."""
-    requirements, lock = str(world.requirements), str(world.lock)
+    requirements, lock, reads_locks = str(world.requirements), str(world.lock), _reads_locks(world)
     world.fill(
         [
             world.wheelwarm("prefetch", "prefetch", "-r", requirements),
             world.pip_download("pip download", world.requirements, cold=False),
-            *([world.wheelwarm("prefetch lock", "prefetch", "-r", lock, cold=False)] if _reads_locks(world) else []),
+            *([world.wheelwarm("prefetch lock", "prefetch", "-r", lock, cold=False)] if reads_locks else []),
         ]
     )
     commands = [
@@ -271,7 +271,7 @@ def _warm(world: _World) -> Part:
         world.pip_download(PIP_LOCK, world.lock, cold=False),
         Command(name=IMPORTS, argv=[sys.executable, "-c", IMPORTS]),
     ]
-    if _reads_locks(world):
+    if reads_locks:
         commands += [
             world.wheelwarm(NOTHING_LOCK, "prefetch", "-r", lock, cold=False),
             world.wheelwarm(CHECK_LOCK, "check", "-r", lock, cold=False),

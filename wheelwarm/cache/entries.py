@@ -50,6 +50,8 @@ class Entry:
     body_offset: int = 0
     size: int | None = None
     body_stat: os.stat_result | None = None
+    metadata_stat: os.stat_result | None = None
+    """What the metadata's file was before it was read, as `body_stat` is of the body's."""
     stored: StoredResponse | None = None
     problem: Reason | None = None
 
@@ -86,7 +88,7 @@ def read_entry(section: Path, key: str, layout: Layout, *, walked: bool = False)
         stored, offset, size = read_embedded(path) if layout is Layout.HTTP else _read_pair(path, body_path, body)
     except (OSError, FormatError):
         return found(size=body.st_size, body_stat=body, problem=Reason.UNREADABLE)
-    return found(size=size, body_stat=body, stored=stored, body_offset=offset)
+    return found(size=size, body_stat=body, metadata_stat=metadata, stored=stored, body_offset=offset)
 
 
 def keys(section: Path, layout: Layout) -> set[str]:

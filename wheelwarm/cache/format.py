@@ -145,6 +145,8 @@ def frame(stored: StoredResponse, *, body_size: int) -> tuple[bytes, bytes]:
 
     Raises FormatError beyond `MAX_EMBEDDED_BODY`.
     """
+    import msgpack  # type: ignore[import-untyped]  # it ships neither stubs nor a py.typed marker
+
     response = {
         "headers": dict(stored.headers),
         "status": stored.status,
@@ -152,8 +154,6 @@ def frame(stored: StoredResponse, *, body_size: int) -> tuple[bytes, bytes]:
         "reason": stored.reason,
         "decode_content": stored.decode_content,
     }
-    import msgpack  # type: ignore[import-untyped]  # it ships neither stubs nor a py.typed marker
-
     packer = msgpack.Packer(use_bin_type=True, autoreset=True)
     # `body` is packed by hand, so that a body of gigabytes need not be in memory: a map of six members begins with it.
     head = [_VERSION, b"\x82", packer.pack("response"), b"\x86", packer.pack("body"), _bin_header(body_size)]

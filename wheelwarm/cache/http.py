@@ -120,11 +120,6 @@ class HttpCache:
         """Return where the metadata of an entry stands, or would."""
         return entries.place(self.section, key)
 
-    def files(self, url: str) -> tuple[str, str]:
-        """Return where the metadata and the body of a URL's entry stand, or would; InputError for what is no URL."""
-        metadata = self.place(key(url))
-        return metadata, metadata if self.layout is Layout.HTTP else f"{metadata}.body"
-
     def keys(self) -> set[str]:
         """Return every key that has an entry's files on the disk."""
         return entries.keys(self.section, self.layout)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from wheelwarm.cache.entries import Entry
     from wheelwarm.ledger.ledger import Ledger
 
 Mark = list[int]
@@ -67,11 +67,16 @@ class Looks:
         row = self._seen.get(url)
         return f"{self._root}{row[0]}" if row else None
 
-    def note(
-        self, url: str, metadata: str, marks: tuple[Mark, Mark], *, until: float, sha256: str | None = None
-    ) -> None:
-        """Keep that an entry is fresh until then, by the marks that its files had before they were read."""
-        self._seen[url] = Look(metadata.removeprefix(self._root), until, sha256, *marks)
+    def note(self, url: str, entry: Entry, *, at: int, until: float, sha256: str | None = None) -> None:
+        """Keep that an entry, read from `at` on (nanoseconds since the epoch), is fresh until then.
+
+        Its files count as they were before they were read, unless they had changed a moment ago.
+        """
+        if entry.metadata_stat is None or entry.body_stat is None:
+            return
+        marks = _mark(entry.metadata_stat), _mark(entry.body_stat)
+        if max(mark[2] for mark in marks) < at - _UNSETTLED_NS:
+            self._seen[url] = Look(entry.metadata_file.removeprefix(self._root), until, sha256, *marks)
 
     def keep(self, *, alone: bool) -> None:
         """Write what was seen, unless all of it is known; `alone` forgets what else is."""
@@ -84,25 +89,15 @@ class Looks:
         try:
             look = Look(*row)
             file = self._root + look.path
-            fresh = look.until > self._now and _mark(file) == look.metadata
-            if fresh and (look.body == look.metadata or _mark(f"{file}.body") == look.body):
+            fresh = look.until > self._now and _mark(os.lstat(file)) == look.metadata
+            if fresh and (look.body == look.metadata or _mark(os.lstat(f"{file}.body")) == look.body):
                 return look
         except (OSError, TypeError, ValueError):
             pass
         return None
 
 
-def marks_of(metadata: str, body: str) -> tuple[Mark, Mark] | None:
-    """Return the marks of an entry's files; None where one is absent, or has changed a moment ago."""
-    try:
-        marks = _mark(metadata), _mark(body)
-    except OSError:
-        return None
-    return marks if max(mark[2] for mark in marks) < time.time_ns() - _UNSETTLED_NS else None
-
-
-def _mark(file: str) -> Mark:
-    stat = os.lstat(file)
+def _mark(stat: os.stat_result) -> Mark:
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 

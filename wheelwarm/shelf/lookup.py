@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelwarm import urls
 from wheelwarm.cache import freshness
+from wheelwarm.cache.format import key
 from wheelwarm.cache.http import HttpCache
 from wheelwarm.errors import InputError
 from wheelwarm.local_files import path_of
 from wheelwarm.model import HIT, LOCAL, STRONG_HASHES, Artifact, Kind, Outcome, Reason, Resolution, Verdict
-from wheelwarm.shelf.looks import Looks, marks_of
+from wheelwarm.shelf.looks import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.ledger.ledger import Ledger
     from wheelwarm.model import StoredResponse
-    from wheelwarm.shelf.looks import Mark
     from wheelwarm.targets.target import Target
 
 _BESIDE_SHA256 = ("sha512", "sha384", "sha224", "sha1", "md5")
@@ -74,7 +75,7 @@ class Shelf:
             return self.built_verdict(artifact)
         if self._was_hit(artifact):
             return HIT
-        marks = self._marks(artifact.url)
+        began = time.time_ns()
         found = self.entry(artifact)
         if found.url != artifact.url and urls.verdict_of(found.url, self.trusted_hosts) is not None:
             # A cached redirect leads to where pip uses no cache; an entry under the first URL can take its place.
@@ -83,7 +84,7 @@ class Shelf:
         if verdict.outcome is Outcome.MISS and (reason := self.ledger.refusal_of(artifact.url)):
             return Verdict(Outcome.UNCACHEABLE, Reason(reason))
         if verdict == HIT and found.sha256 and self._headers == self.target.traits.file_headers:
-            self._note(artifact.url, found, marks, sha256=found.sha256)
+            self._note(artifact.url, found, began, sha256=found.sha256)
         return verdict
 
     def keep(self, *, alone: bool = False) -> None:
@@ -96,7 +97,7 @@ class Shelf:
         if self.looks and (seen := self.looks.where(url)):
             return seen
         with suppress(InputError):
-            file, _ = self.http.files(url)
+            file = self.http.place(key(url))
             return file if os.path.lexists(file) else None
         return None
 
@@ -104,11 +105,11 @@ class Shelf:
         """Return when an index page that pip would take without asking was stored, in seconds since the epoch, UTC."""
         if self.looks and (look := self.looks.of(page)):
             return look.stored
-        marks = self._marks(page)
+        began = time.time_ns()
         found = self.http.lookup(page, self.target.traits.page_headers, now=self.now)
         if found.stored is None or freshness.remaining(found.stored, self.now) <= 0:
             return None
-        self._note(page, found, marks)
+        self._note(page, found, began)
         with suppress(OSError):
             return os.lstat(found.entry.metadata_file).st_mtime
         return None
@@ -117,17 +118,11 @@ class Shelf:
         look = self.looks.of(artifact.url) if self.looks and artifact.sha256 else None
         return look is not None and look.sha256 == artifact.sha256
 
-    def _marks(self, url: str) -> tuple[Mark, Mark] | None:
-        """Return what an entry's files are before they are read: what becomes of them later is no news of then."""
-        with suppress(InputError):
-            return marks_of(*self.http.files(url)) if self.looks else None
-        return None
-
-    def _note(self, url: str, found: Lookup, marks: tuple[Mark, Mark] | None, *, sha256: str | None = None) -> None:
+    def _note(self, url: str, found: Lookup, began: int, *, sha256: str | None = None) -> None:
         """Remember what is fresh, unless a redirect led to it."""
-        if self.looks and marks and found.stored and found.url == url:
+        if self.looks and found.stored and found.url == url:
             until = self.now + freshness.remaining(found.stored, self.now)
-            self.looks.note(url, found.entry.metadata_file, marks, until=until, sha256=sha256)
+            self.looks.note(url, found.entry, at=began, until=until, sha256=sha256)
 
     def entry(self, artifact: Artifact) -> Lookup:
         """Look an HTTP entry up, its body's sha256 included where one is expected."""

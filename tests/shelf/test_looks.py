@@ -137,7 +137,7 @@ def test_pages_are_remembered_with_their_time(target: Target) -> None:
         file = store(shelf, PAGE, b"<!DOCTYPE html>")
         time.sleep(SETTLED)
         stored = shelf.fresh_since(PAGE)
-    assert stored == file.with_name(file.name.removesuffix(".body")).stat().st_mtime
+    assert stored == file.with_name(file.name.removesuffix(".body")).stat().st_mtime_ns / 1e9
     with looking(target) as shelf:
         assert shelf.looks is not None
         assert shelf.looks.of(PAGE) is not None

@@ -110,9 +110,8 @@ class Shelf:
         if found.stored is None or freshness.remaining(found.stored, self.now) <= 0:
             return None
         self._note(page, found, began)
-        with suppress(OSError):
-            return os.lstat(found.entry.metadata_file).st_mtime
-        return None
+        metadata = found.entry.metadata_stat
+        return metadata.st_mtime_ns / 1e9 if metadata else None
 
     def _was_hit(self, artifact: Artifact) -> bool:
         look = self.looks.of(artifact.url) if self.looks and artifact.sha256 else None

@@ -50,7 +50,8 @@ DOORS = {
     "plotly": ("render.html",),
     "subprocess": ("targets.target",),
     "sqlite3": ("ledger",),
-    "urllib3": ("fetcher",),
+    "h11": ("fetcher",),
+    "asyncio": ("fetcher",),
     "truststore": ("fetcher",),
     "msgpack": ("cache.format",),
     "obstore": ("share",),
@@ -207,7 +208,14 @@ def test_every_error_says_what_to_do_next(module: str) -> None:
 
 def test_help_starts_without_the_operations() -> None:
     """`--help` imports no HTTP library, no database and no requirement parser."""
-    heavy = ("urllib3", "sqlite3", "packaging.requirements", "wheelwarm.fetcher", "wheelwarm.inputs.requirements")
+    heavy = (
+        "asyncio",
+        "h11",
+        "sqlite3",
+        "packaging.requirements",
+        "wheelwarm.fetcher",
+        "wheelwarm.inputs.requirements",
+    )
     # What measures coverage may have imported some of them already.
     script = (
         "import sys; before = set(sys.modules); import wheelwarm.cli; "
@@ -221,4 +229,4 @@ def test_the_dependencies_are_those_of_the_design() -> None:
     """At run time wheelwarm needs what the design names, and nothing else."""
     wanted = [Requirement(text) for text in importlib.metadata.requires("wheelwarm") or ()]
     names = {one.name.lower() for one in wanted if not (one.marker and "extra" in str(one.marker))}
-    assert names == {"msgpack", "packaging", "pip", "tomli-w", "truststore", "typer", "urllib3"}
+    assert names == {"h11", "msgpack", "packaging", "pip", "tomli-w", "truststore", "typer"}

@@ -224,9 +224,9 @@ def test_a_connection_cut_every_time_is_an_error(index: Index, url: str, folder:
     """After as many tries as pip makes the file is given up, and nothing is left of it."""
     index.inject("body.bin", Fault(cut_after=1000), times=None)
     error = refused(network(index), url, folder)
-    assert error.message == (
-        f"{url} cannot be fetched: IncompleteRead(1000 bytes read, {len(BODY) - 2000} more expected)."
-    )
+    # The second try asked for the rest, and got a thousand bytes of that.
+    rest = len(BODY) - 1000
+    assert error.message == f"{url} cannot be fetched: the connection ended after 1000 of {rest} bytes."
     assert not error.pip_may
     assert len(index.requests) == 2
 
@@ -237,7 +237,7 @@ def test_a_server_that_hangs_up_is_asked_again(index: Index, url: str, folder: P
     assert fetch(network(index), url, folder).path.read_bytes() == BODY
     (folder / "body").unlink()
     index.inject("body.bin", Fault(hang_up=True), times=None)
-    assert "Remote end closed connection without response" in refused(network(index), url, folder).message
+    assert "the server closed the connection without an answer" in refused(network(index), url, folder).message
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -333,14 +333,14 @@ def test_a_silent_server_is_given_up(index: Index, url: str, folder: Path) -> No
     """A server that takes the request and says nothing costs the timeout, not for ever."""
     index.inject("body.bin", Fault(delay=5), times=None)
     error = refused(network(index, timeout=0.2, retries=0), url, folder)
-    assert error.message == f"{url} cannot be fetched: Read timed out. (read timeout=0.2)."
+    assert error.message == f"{url} cannot be fetched: the server said nothing for 0.2 seconds."
 
 
 def test_a_port_where_nobody_listens_is_an_error(index: Index, folder: Path) -> None:
     """The error says what failed, without the names of anybody's objects."""
     url = f"https://localhost:{CLOSED_PORT}/x.whl"
     error = refused(network(index, retries=0), url, folder)
-    assert error.message.startswith(f"{url} cannot be fetched: Failed to establish a new connection: ")
+    assert error.message == f"{url} cannot be fetched: no connection can be made: Connection refused."
     assert error.hint == "Check the network and try again."
 
 
@@ -365,13 +365,13 @@ def test_bodies_without_a_length_come_whole(folder: Path, head: str) -> None:
 def test_chunks_that_break_off_are_an_error(folder: Path) -> None:
     """A chunked body without its end is not taken for the whole."""
     with raw_server(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n wo") as url:
-        assert "IncompleteRead" in refused(Network(retries=0), url, folder).message
+        assert "in the middle of its answer" in refused(Network(retries=0), url, folder).message
 
 
 def test_a_content_length_too_long_is_a_broken_body(folder: Path) -> None:
     """A server that promises more than it sends has not sent the file."""
     with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhello") as url:
-        assert "5 bytes read, 15 more expected" in refused(Network(retries=0), url, folder).message
+        assert "the connection ended after 5 of 20 bytes" in refused(Network(retries=0), url, folder).message
 
 
 def test_a_content_length_too_short_ends_the_body(folder: Path) -> None:
@@ -381,14 +381,13 @@ def test_a_content_length_too_short_ends_the_body(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("length", ["many", "²", "-1"])
-def test_a_content_length_that_is_none_is_passed_over(folder: Path, length: str) -> None:
-    """A length that is no number costs the announcement, not the file."""
-    begun: list[int | None] = []
+def test_a_content_length_that_is_none_is_left_to_pip(folder: Path, length: str) -> None:
+    """What a length that is no number means is not for us to guess (RFC 9112, 6.3); pip may take it all the same."""
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     with raw_server(head.encode("latin-1") + b"hello") as url:
-        fetched = fetch(Network(retries=0), url, folder, on_begin=lambda _name, size: begun.append(size))
-    assert fetched.path.read_bytes() == b"hello"
-    assert begun == [None]
+        error = refused(Network(retries=0), url, folder)
+    assert error.message == f"{url} cannot be fetched: its answer is no HTTP: bad Content-Length."
+    assert error.pip_may
 
 
 def test_no_http_at_all_is_an_error(folder: Path) -> None:

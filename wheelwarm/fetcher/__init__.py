@@ -1,5 +1,8 @@
 """Parallel HTTP to temporary files, hashed on the way. The only HTTP client.
 
+One thread does it all, in an event loop: a second one that decrypts or hashes would only wait for Python's lock, which
+changes hands at every 16 kB of TLS.
+
 It asks as pip asks (the same URL, the same headers that a Vary can name) and trusts as pip trusts; what pip alone can
 do with keyrings and odd proxies it leaves to pip, by a FetchError with `pip_may`.
 """
@@ -9,13 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from wheelwarm.errors import FetchError
 from wheelwarm.fetcher.files import Download, Fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from wheelwarm.errors import FetchError
+    from wheelwarm.fetcher.background import Background
     from wheelwarm.fetcher.connections import Connections
     from wheelwarm.targets.network import Network
 
@@ -40,31 +44,22 @@ class Fetcher:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._made: Connections | None = None
+        self._connections: Connections | None = None
+        self._background: Background | None = None
         self._cancelled = False
 
     def __enter__(self) -> Fetcher:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._made is not None:
-            self._made.close()
+        if self._background is not None:
+            self._background.close()
 
     def cancel(self) -> None:
-        """End every transfer now, for good; the threads notice at once."""
+        """End every transfer now, for good."""
         self._cancelled = True
-        if self._made is not None:
-            self._made.cancel()
-
-    @property
-    def _connections(self) -> Connections:
-        from wheelwarm.fetcher.connections import Connections
-
-        if self._made is None:
-            self._made = Connections(self.network)
-            if self._cancelled:
-                self._made.cancel()
-        return self._made
+        if self._background is not None:
+            self._background.cancel_all()
 
     def fetch_all(
         self,
@@ -92,14 +87,17 @@ class Fetcher:
         on_begin: Callable[[str, int | None], None] = lambda _name, _size: None,
         on_bytes: Callable[[str, int], None] = lambda _name, _amount: None,
     ) -> Iterator[tuple[Download, T | FetchError]]:
-        """Fetch several at once, and yield what `then` makes of each in the thread that fetched it.
+        """Fetch several at once, and yield what `then` makes of each, in the thread that fetches.
 
-        `then` has the body to itself. What else than a FetchError it raises ends everything.
+        `then` has the body to itself, and holds everything up. What else than a FetchError it raises ends everything.
         """
         from wheelwarm.fetcher.batch import Batch
 
+        if not downloads:
+            return
+        connections, background = self._started()
         watcher = _Told(on_begin, on_bytes)
-        yield from Batch(self._connections, watcher, new_body=new_body, then=then).results(downloads)
+        yield from Batch(connections, watcher, new_body=new_body, then=then).results(downloads, background)
 
     def fetch(
         self,
@@ -113,12 +111,19 @@ class Fetcher:
 
         Raises FetchError, and CacheError when the disk is full; `body` is gone then.
         """
-        from wheelwarm.fetcher.transfer import Piece
+        wanted = self.fetch_all([download], new_body=lambda: body, on_begin=on_begin, on_bytes=on_bytes)
+        ((_, result),) = wanted
+        if isinstance(result, FetchError):
+            raise result
+        return result
 
-        piece = Piece(self._connections, download, body, _Told(on_begin, on_bytes))
-        try:
-            piece.fetch()
-        except BaseException:
-            body.unlink(missing_ok=True)
-            raise
-        return piece.fetched()
+    def _started(self) -> tuple[Connections, Background]:
+        from wheelwarm.fetcher.background import Background
+        from wheelwarm.fetcher.connections import Connections
+
+        if self._connections is None or self._background is None:
+            self._connections = Connections(self.network)
+            self._background = Background(at_last=self._connections.close)
+            if self._cancelled:
+                self._background.cancel_all()
+        return self._connections, self._background

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import email.utils
 import re
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-from urllib3.exceptions import HTTPError, InvalidHeader, LocationValueError, SSLError
-from urllib3.util import Retry, parse_url
 
 from wheelwarm.errors import FetchError
 from wheelwarm.redaction import redact
@@ -14,13 +14,84 @@ from wheelwarm.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from urllib3 import BaseHTTPResponse
-
 # The statuses that pip retries, and 429 and 504, which mean the same: not now.
 RETRY_STATUSES = (429, 500, 502, 503, 504, 520, 527)
 DONE_STATUSES = (200, 203, 304)
+REDIRECTS = (301, 302, 303, 307, 308)
 PARTIAL, RANGE_REFUSED = 206, (412, 416)
 CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The head of a server's answer to a request for `url`.
+
+    `headers` are spelt as they were sent; of those that were sent twice the values are joined (RFC 9110, 5.3).
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    version: int = 11
+    reason: str = "OK"
+
+    def header(self, name: str) -> str:
+        """Return a header's value, empty where there is none; `name` is in small letters."""
+        return next((value for header, value in self.headers.items() if header.lower() == name), "")
+
+    @property
+    def size(self) -> int | None:
+        """The Content-Length in bytes, where there is a usable one."""
+        text = self.header("content-length")
+        return int(text) if text.isascii() and text.isdigit() else None
+
+    @property
+    def location(self) -> str:
+        """Where a redirect leads to; empty for any other answer."""
+        return self.header("location") if self.status in REDIRECTS else ""
+
+    @property
+    def etag(self) -> str | None:
+        """The ETag that If-Range takes: a weak one says nothing about bytes (RFC 9110, 13.1.5)."""
+        etag = self.header("etag")
+        return etag if etag.startswith('"') else None
+
+    @property
+    def part(self) -> tuple[int, int, int] | None:
+        """First byte, end (exclusive) and the whole file's size of a 206, None for what is no single usable part."""
+        found = CONTENT_RANGE.fullmatch(self.header("content-range"))
+        if self.status != PARTIAL or found is None or self.header("content-encoding"):
+            return None
+        first, last, size = (int(number) for number in found.groups())
+        return (first, last + 1, size) if first <= last < size else None
+
+    @property
+    def whole_size(self) -> int | None:
+        """The size in bytes of the file that this is or is a part of, where it is known."""
+        return self.part[2] if self.part else self.size
+
+    def as_whole(self) -> Answer:
+        """Return the 200 that a part's answer would have been for the whole file; any other as it is."""
+        if not (part := self.part):
+            return self
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "content-range"}
+        headers = {name: str(part[2]) if name.lower() == "content-length" else headers[name] for name in headers}
+        return replace(self, status=200, reason="OK", headers=headers)
+
+
+class WireError(Exception):
+    """Trouble on the way to a server or from it, in words for the user.
+
+    `passing` tells that another try may help, `is_trust` that a certificate or TLS is the matter, `pip_may` that pip
+    might understand this server all the same.
+    """
+
+    def __init__(self, words: str, *, passing: bool = True, is_trust: bool = False, pip_may: bool = False) -> None:
+        super().__init__(words)
+        self.words = words
+        self.passing = passing
+        self.is_trust = is_trust
+        self.pip_may = pip_may
 
 
 class UnavailableError(FetchError):
@@ -38,19 +109,19 @@ class RangeError(FetchError):
     """A server that does not give the part it was asked for; the whole file can still be had."""
 
 
-def check_status(url: str, response: BaseHTTPResponse, *, ranged: bool = False) -> None:
+def check_status(url: str, answer: Answer, *, ranged: bool = False) -> None:
     """Raise FetchError for every answer but 200, 203 and 304, and 206 to a ranged request.
 
     UnavailableError for what may pass, RangeError for a part that is refused.
     """
-    status = response.status
+    status = answer.status
     if status in DONE_STATUSES or (ranged and status == PARTIAL):
         return
     message = f"The server answered {status} for {redact(url)}."
     if ranged and status in RANGE_REFUSED:
         raise RangeError(message)
     if status in RETRY_STATUSES:
-        raise UnavailableError(message, after=retry_after(response))
+        raise UnavailableError(message, after=retry_after(answer))
     raise FetchError(
         message,
         hint="Give credentials as pip takes them." if status in (401, 403, 407) else "",
@@ -59,41 +130,15 @@ def check_status(url: str, response: BaseHTTPResponse, *, ranged: bool = False) 
     )
 
 
-def retry_after(response: BaseHTTPResponse) -> float | None:
+def retry_after(answer: Answer) -> float | None:
     """Return the seconds that a Retry-After (RFC 9110, 10.2.3) asks to wait, where there is a usable one."""
+    text = answer.header("retry-after").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
     try:
-        return Retry().get_retry_after(response)
-    except InvalidHeader:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
         return None
-
-
-def declared_size(response: BaseHTTPResponse) -> int | None:
-    """Return the Content-Length in bytes, where there is a usable one."""
-    text = response.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
-
-
-def part_of(response: BaseHTTPResponse) -> tuple[int, int, int] | None:
-    """Return first byte, end (exclusive) and the whole file's size of a 206, None for what is no single usable part."""
-    found = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-    if response.status != PARTIAL or found is None or "Content-Encoding" in response.headers:
-        return None
-    first, last, size = (int(number) for number in found.groups())
-    return (first, last + 1, size) if first <= last < size else None
-
-
-def strong_validator(headers: Mapping[str, str]) -> str | None:
-    """Return the ETag that If-Range takes: a weak one says nothing about bytes (RFC 9110, 13.1.5)."""
-    etag = headers.get("ETag", "")
-    return etag if etag.startswith('"') else None
-
-
-def is_http(url: str) -> bool:
-    """Tell whether a URL can be asked for by HTTP."""
-    try:
-        return parse_url(url).scheme in ("http", "https")
-    except LocationValueError:
-        return False
 
 
 def interrupted() -> FetchError:
@@ -101,18 +146,15 @@ def interrupted() -> FetchError:
     return FetchError("The transfer was interrupted.")
 
 
-def explain(url: str, exc: HTTPError) -> FetchError:
+def explain(url: str, exc: WireError) -> FetchError:
     """One sentence for what went wrong on the wire."""
-    if isinstance(exc, SSLError):
+    words = redact(exc.words).removesuffix(".")
+    if exc.is_trust:
         return FetchError(
-            f"TLS failed for {redact(url)}: {own_words(exc)}.",
+            f"TLS failed for {redact(url)}: {words}.",
             hint="Give the certificate authority by --cert, PIP_CERT, REQUESTS_CA_BUNDLE or pip.conf.",
             pip_may=True,
         )
-    return FetchError(f"{redact(url)} cannot be fetched: {own_words(exc)}.", hint="Check the network and try again.")
-
-
-def own_words(exc: BaseException) -> str:
-    """Return an exception's own words, without the pool or connection that urllib3 puts before them."""
-    text = str(exc.args[-1] if exc.args else exc)
-    return redact(re.sub(r"^\w+\(host=[^)]*\): ", "", text)).removesuffix(".")
+    return FetchError(
+        f"{redact(url)} cannot be fetched: {words}.", hint="Check the network and try again.", pip_may=exc.pip_may
+    )

@@ -1,37 +1,39 @@
-"""Many files at once: a few threads, the largest file first, parts of large files among them."""
+"""Many files at once: a few transfers side by side, the largest file first, parts of large files among them."""
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import itertools
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import parts
+from wheelwarm.fetcher.answers import interrupted
 from wheelwarm.fetcher.transfer import Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
+    from wheelwarm.fetcher.background import Background
     from wheelwarm.fetcher.connections import Connections
     from wheelwarm.fetcher.files import Download, Fetched
     from wheelwarm.fetcher.transfer import Watcher
 
-    Task = Callable[[], Fetched | None]
+    Task = Callable[[], Awaitable[Fetched | None]]
 
 T = TypeVar("T")
 
 
 class Batch(Generic[T]):
-    """The files of one `fetch_all`.
+    """The files of one `fetch_each`; everything but `results` happens in the event loop.
 
-    `new_body` makes the temporary file that a body is written to; `then` is called with what came, in the thread that
-    fetched it, and what it returns is the result.
+    `new_body` makes the temporary file that a body is written to; `then` is called with what came, and what it returns
+    is the result.
     """
 
     def __init__(
@@ -46,18 +48,21 @@ class Batch(Generic[T]):
         self._watcher = watcher
         self._new_body = new_body
         self._then = then
-        self._pool = ThreadPoolExecutor(connections.network.jobs, thread_name_prefix="fetch")
+        self._jobs = connections.network.jobs
         self._waiting: list[tuple[int, int, Download, Task]] = []
         self._numbers = itertools.count()
-        self._lock = threading.Lock()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._open: dict[int, Download] = {}
         self._results: SimpleQueue[tuple[Download, Path | None, T | None, BaseException | None]] = SimpleQueue()
         self._bodies: set[Path] = set()
+        self._over = threading.Event()
 
-    def results(self, downloads: Sequence[Download]) -> Iterator[tuple[Download, T | FetchError]]:
+    def results(
+        self, downloads: Sequence[Download], background: Background
+    ) -> Iterator[tuple[Download, T | FetchError]]:
         """Yield each file as it is done, failed ones with their error; bodies that are not yielded are removed."""
         try:
-            for download in downloads:
-                self._add(download.size or 0, download, partial(self._fetch, download))
+            background.begin(self, partial(self._begin, downloads))
             for _ in downloads:
                 download, body, result, error = self._results.get()
                 if error is not None and not isinstance(error, FetchError):
@@ -65,38 +70,74 @@ class Batch(Generic[T]):
                 if error is None and body is not None:
                     self._bodies.discard(body)
                 yield download, error or cast("T", result)
-        except BaseException:
-            self._connections.cancel()
-            raise
         finally:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            background.cancel(self)
+            self._over.wait()
             for body in self._bodies:
                 body.unlink(missing_ok=True)
 
+    def cancel(self) -> None:
+        """End every transfer now; what has no result yet was interrupted."""
+        self._waiting.clear()
+        for worker in self._workers:
+            worker.cancel()
+        if not self._workers:
+            self._end()
+
+    def _begin(self, downloads: Sequence[Download]) -> None:
+        self._open = {id(download): download for download in downloads}
+        for download in downloads:
+            self._add(download.size or 0, download, partial(self._fetch, download))
+
     def _add(self, size: int, download: Download, task: Task) -> None:
-        """Have one more task done, by a thread that takes the largest of those that wait then."""
-        with self._lock:
-            heapq.heappush(self._waiting, (-size, next(self._numbers), download, task))
-        self._pool.submit(self._work)
+        """Have one more task done, by a worker that takes the largest of those that wait then."""
+        heapq.heappush(self._waiting, (-size, next(self._numbers), download, task))
+        if len(self._workers) < self._jobs:
+            worker = asyncio.get_running_loop().create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._leave)
 
-    def _work(self) -> None:
-        with self._lock:
+    async def _work(self) -> None:
+        while self._waiting:
             *_, download, task = heapq.heappop(self._waiting)
-        try:
-            if (fetched := task()) is not None:
-                self._results.put((download, fetched.path, self._then(download, fetched), None))
-        except BaseException as exc:  # noqa: BLE001 - it is raised again, or yielded, where the results are awaited
-            self._results.put((download, None, None, exc))
+            try:
+                if (fetched := await task()) is not None:
+                    self._put(download, fetched.path, self._then(download, fetched))
+            except asyncio.CancelledError:
+                raise
+            except BaseException as exc:  # noqa: BLE001 - raised again, or yielded, where the results are awaited
+                self._put(download, error=exc)
 
-    def _fetch(self, download: Download) -> Fetched | None:
+    def _leave(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if not self._workers:
+            self._end()
+
+    def _end(self) -> None:
+        for download in [*self._open.values()]:
+            self._put(download, error=interrupted())
+        self._over.set()
+
+    def _put(
+        self,
+        download: Download,
+        body: Path | None = None,
+        result: T | None = None,
+        *,
+        error: BaseException | None = None,
+    ) -> None:
+        self._open.pop(id(download), None)
+        self._results.put((download, body, result, error))
+
+    async def _fetch(self, download: Download) -> Fetched | None:
         """Fetch a file whole, or its first part and have the others fetched too."""
         body = self._new_body()
         self._bodies.add(body)
-        in_parts = parts.suits(download, jobs=self._connections.network.jobs)
+        in_parts = parts.suits(download, jobs=self._jobs)
         size = download.size or 0
         end = parts.ends_of(size)[0] if in_parts else None
         lead = Piece(self._connections, download, body, self._watcher, end=end)
-        lead.fetch()
+        await lead.fetch()
         if lead.end is None:
             return lead.fetched()
         parted = parts.Parted(self._connections, download, body, self._watcher, lead=lead, size=size)

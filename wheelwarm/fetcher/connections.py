@@ -1,200 +1,221 @@
 """Connections to servers as the target's pip would make them: whom to trust, through which proxy, as whom.
 
-They are kept for the next file, and every one can be ended at once from another thread.
+They are kept for the next file; all that happens on them happens in one event loop.
 """
 
 from __future__ import annotations
 
-import socket
+import asyncio
+import base64
+import os
+import re
 import ssl
-import threading
 import time
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit
-
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager, disable_warnings, make_headers
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import InsecureRequestWarning, LocationValueError
-from urllib3.util import Timeout
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
 from wheelwarm import __version__
-from wheelwarm.errors import FetchError
-from wheelwarm.fetcher.answers import interrupted, is_http
-from wheelwarm.targets.network import credentials_for, proxy_for
+from wheelwarm.cache.format import normalise
+from wheelwarm.errors import FetchError, InputError
+from wheelwarm.fetcher.answers import WireError
+from wheelwarm.fetcher.trust import Trust
+from wheelwarm.fetcher.wire import Wire
+from wheelwarm.targets.network import credentials_for, proxy_for, user_and_password
 from wheelwarm.urls import is_trusted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
-    from urllib3 import BaseHTTPResponse
-
+    from wheelwarm.fetcher.answers import Answer
     from wheelwarm.targets.network import Network
 
 MAX_REDIRECTS = 30  # as requests
 LONGEST_PAUSE_SECONDS = 60
 USER_AGENT = f"wheelwarm/{__version__}"
+PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one end of a connection is."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Place:
+        """Read it from a URL. Raises WireError for one that is not http or https."""
+        try:
+            parts = urlsplit(normalise(url))
+        except InputError as exc:
+            raise WireError(str(exc), passing=False) from exc
+        return cls(parts.scheme, parts.hostname or "", parts.port or PORTS[parts.scheme])
+
+    def __str__(self) -> str:
+        """Return `host:port`, as a CONNECT names it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What two requests must have in common to share a connection."""
+
+    server: Place
+    proxy: str
+    is_trusted: bool
+
+    @property
+    def is_tunnel(self) -> bool:
+        """Whether the proxy only hands on bytes that it cannot read."""
+        return bool(self.proxy) and self.server.scheme == "https"
 
 
 class Connections:
-    """The connections of one run, for all its threads."""
+    """The connections of one run."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.cancelled = threading.Event()
-        self._started: set[HTTPConnection] = set()
-        self._pools: dict[tuple[str, bool], PoolManager] = {}
-        self._lock = threading.Lock()
+        self._trust = Trust(network)
+        self._idle: dict[Route, list[Wire]] = {}
+        self._wires: list[Wire] = []
         self._pauses: dict[str, float] = {}
-        # What `--trusted-host` allows was asked for; pip says nothing about it either.
-        disable_warnings(InsecureRequestWarning)
-        self._verifying = ssl_context(network.ca_bundle)
-        self._trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._trusting.check_hostname = False
-        self._trusting.verify_mode = ssl.CERT_NONE
-        if network.client_cert:
-            for context in (self._verifying, self._trusting):
-                load_client_certificate(context, network.client_cert)
 
-    def close(self) -> None:
-        """End every transfer and give all connections up."""
-        self.cancel()
-        for pools in self._pools.values():
-            pools.clear()
+    async def close(self) -> None:
+        """End every connection."""
+        for wire in self._wires:
+            await wire.close()
 
-    def cancel(self) -> None:
-        """End every transfer now, for good; the threads notice at once."""
-        self.cancelled.set()
-        for connection in list(self._started):
-            shut(connection)
+    @asynccontextmanager
+    async def asked(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[tuple[Answer, Wire]]:
+        """Ask for a URL, through redirects; the answer's URL is where they led, its body comes through the wire.
 
-    def open(self, url: str, headers: Mapping[str, str]) -> tuple[str, BaseHTTPResponse]:
-        """Ask for a URL, through redirects, and return where they led.
-
-        Each host is trusted on its own, as pip has an adapter for each, and gets its own credentials alone.
+        Each host is trusted on its own, as pip has an adapter for each, and gets its own credentials alone. Raises
+        WireError for what goes wrong on the way.
         """
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._request(url, headers)
-            if not (location := response.get_redirect_location()):
-                return url, response
-            response.drain_conn()
-            url = urljoin(url, location)
-            if not is_http(url):
-                raise LocationValueError(f"it redirects to {url}")
-        raise LocationValueError(f"it redirects more than {MAX_REDIRECTS} times")
+            async with self._asked_once(url, headers) as (answer, wire):
+                if not answer.location:
+                    yield answer, wire
+                    return
+                await wire.drain()
+            url = urljoin(url, answer.location)
+            if urlsplit(url).scheme not in PORTS:
+                raise WireError(f"it redirects to {url}", passing=False)
+        raise WireError(f"it redirects more than {MAX_REDIRECTS} times", passing=False)
 
     def pause(self, url: str, seconds: float) -> None:
-        """Ask nothing of a URL's host for so long: a server that says when to come back says so to all threads."""
-        until = time.monotonic() + min(seconds, LONGEST_PAUSE_SECONDS)
-        with self._lock:
-            host = urlsplit(url).netloc
-            self._pauses[host] = max(until, self._pauses.get(host, 0.0))
+        """Ask nothing of a URL's host for so long: a server that says when to come back says so to all transfers."""
+        host = urlsplit(url).netloc
+        self._pauses[host] = max(time.monotonic() + seconds, self._pauses.get(host, 0.0))
 
-    def wait(self, seconds: float) -> None:
-        """Wait, but not once all is cancelled."""
-        self.cancelled.wait(min(seconds, LONGEST_PAUSE_SECONDS))
+    @asynccontextmanager
+    async def _asked_once(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[tuple[Answer, Wire]]:
+        pause = self._pauses.get(urlsplit(url).netloc, 0.0) - time.monotonic()
+        await asyncio.sleep(min(pause, LONGEST_PAUSE_SECONDS))
+        route = self._route(url)
+        wire = await self._wire(route)
+        try:
+            answer = await wire.ask(url, self._target(url, route), self._headers(url, route) | dict(headers))
+            try:
+                yield answer, wire
+            except FetchError:
+                await wire.drain()
+                raise
+        finally:
+            self._give_back(route, wire)
 
-    def _request(self, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
-        if (pause := self._pauses.get(urlsplit(url).netloc, 0.0) - time.monotonic()) > 0:
-            self.wait(pause)
-        if self.cancelled.is_set():
-            raise interrupted()
-        return self._pools_for(url).request(
-            "GET",
-            url,
-            headers={"User-Agent": USER_AGENT, **self._authorization(url), **headers},
-            preload_content=False,
-            decode_content=False,
-            redirect=False,
-            retries=False,
-            timeout=Timeout(connect=self.network.timeout, read=self.network.timeout),
-        )
+    def _route(self, url: str) -> Route:
+        trusted = is_trusted(url, self.network.trusted_hosts)
+        return Route(Place.of(url), proxy_for(url, self.network) or "", trusted)
 
-    def _authorization(self, url: str) -> dict[str, str]:
-        found = credentials_for(url, self.network)
-        # latin-1 as in requests, where pip's credentials go through.
-        return {"Authorization": make_headers(basic_auth=":".join(found))["authorization"]} if found else {}
+    def _target(self, url: str, route: Route) -> str:
+        """Return what a request's first line asks for: to a proxy that reads it, all of the URL (RFC 9112, 3.2)."""
+        normal = normalise(url)
+        if route.proxy and not route.is_tunnel:
+            return normal
+        parts = urlsplit(normal)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
-    def _pools_for(self, url: str) -> PoolManager:
-        key = (proxy_for(url, self.network) or "", is_trusted(url, self.network.trusted_hosts))
-        with self._lock:
-            if key not in self._pools:
-                self._pools[key] = self._make_pools(key[0], self._trusting if key[1] else self._verifying)
-            return self._pools[key]
+    def _headers(self, url: str, route: Route) -> dict[str, str]:
+        server = route.server
+        host = str(server).rpartition(":")[0] if server.port == PORTS[server.scheme] else str(server)
+        headers = {"Host": host, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        if found := credentials_for(url, self.network):
+            headers["Authorization"] = basic(*found)
+        return headers if route.is_tunnel else headers | proxy_headers(route.proxy)
 
-    def _make_pools(self, proxy: str, context: ssl.SSLContext) -> PoolManager:
-        """Make pools whose connections can be ended while a thread waits for a response: urllib3 has no such thing."""
-        started = self._started
+    async def _wire(self, route: Route) -> Wire:
+        """Take a connection that is left, or make one."""
+        idle = self._idle.get(route, [])
+        while idle:
+            if (wire := idle.pop()).is_reusable:
+                return wire
+            wire.abort()
+        try:
+            async with asyncio.timeout(self.network.timeout):
+                return await self._connect(route)
+        except TimeoutError:
+            raise WireError(f"connecting took longer than {self.network.timeout:g} seconds") from None
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as exc:
+            raise WireError(f"the server closed the connection: {exc}") from exc
+        except ssl.SSLError as exc:
+            raise WireError(own_words(exc), passing=False, is_trust=True) from exc
+        except OSError as exc:
+            raise WireError(f"no connection can be made: {own_words(exc)}") from exc
 
-        class Plain(HTTPConnection):
-            def connect(self) -> None:
-                started.add(self)
-                super().connect()
+    def _give_back(self, route: Route, wire: Wire) -> None:
+        if wire.is_reusable:
+            self._idle.setdefault(route, []).append(wire)
+        else:
+            wire.abort()
 
-        class Secure(HTTPSConnection):
-            def connect(self) -> None:
-                started.add(self)
-                super().connect()
+    async def _connect(self, route: Route) -> Wire:
+        context = self._trust.trusting if route.is_trusted else self._trust.verifying
+        if not route.proxy:
+            return await self._dial(route.server, context)
+        wire = await self._dial(Place.of(route.proxy), self._trust.verifying)
+        if route.is_tunnel:
+            await self._tunnel(wire, route, context)
+        return wire
 
-        options: dict[str, Any] = {"maxsize": self.network.jobs, "ssl_context": context}
-        if context is self._trusting:
-            options |= {"cert_reqs": ssl.CERT_NONE, "assert_hostname": False}
-        pools = proxy_manager(proxy, options) if proxy else PoolManager(**options)
-        pools.pool_classes_by_scheme = {
-            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain}),
-            "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": Secure}),
-        }
-        return pools
+    async def _dial(self, place: Place, context: ssl.SSLContext) -> Wire:
+        loop = asyncio.get_running_loop()
+        secure = context if place.scheme == "https" else None
+        _, wire = await loop.create_connection(lambda: Wire(self.network.timeout), place.host, place.port, ssl=secure)
+        self._wires.append(wire)
+        return wire
 
-
-def proxy_manager(proxy: str, options: Mapping[str, Any]) -> PoolManager:
-    """Make pools that go through an HTTP proxy, with the credentials in its URL; TLS to it is verified too."""
-    parts = urlsplit(proxy)
-    headers: dict[str, str] = {}
-    if parts.username:
-        words = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers = dict(make_headers(proxy_basic_auth=words))
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return ProxyManager(bare, proxy_headers=headers, proxy_ssl_context=options["ssl_context"], **options)
-
-
-def ssl_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """Trust the given bundle (a file or a folder) alone, as pip's `--cert`, else what the system trusts.
-
-    Raises FetchError for a bundle that cannot be read.
-    """
-    if ca_bundle is None:
-        import truststore
-
-        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        if Path(ca_bundle).is_dir():
-            return ssl.create_default_context(capath=ca_bundle)
-        return ssl.create_default_context(cafile=ca_bundle)
-    except OSError as exc:
-        raise FetchError(
-            f"The certificate bundle {ca_bundle} cannot be read: {exc.strerror or exc}.",
-            hint="Name an existing PEM file by --cert, PIP_CERT, REQUESTS_CA_BUNDLE or pip.conf.",
-        ) from exc
-
-
-def load_client_certificate(context: ssl.SSLContext, path: str) -> None:
-    """Show this certificate to servers that ask for one; FetchError where the file has no usable pair."""
-    try:
-        # A password would have to be typed, and there may be nobody: an empty one fails at once.
-        context.load_cert_chain(path, password="")
-    except (OSError, ValueError) as exc:
-        raise FetchError(
-            f"The client certificate {path} cannot be used: {getattr(exc, 'strerror', None) or exc}.",
-            hint="Name by --client-cert a PEM file with the certificate and its private key, without a password.",
-        ) from exc
+    async def _tunnel(self, wire: Wire, route: Route, context: ssl.SSLContext) -> None:
+        """Have the proxy hand on everything to the server (RFC 9110, 9.3.6), and speak TLS with that."""
+        server = str(route.server)
+        try:
+            headers = {"Host": server, "User-Agent": USER_AGENT, **proxy_headers(route.proxy)}
+            answer = await wire.ask(f"https://{server}", server, headers, method="CONNECT")
+            if not 200 <= answer.status < 300:
+                raise WireError(f"the proxy answered {answer.status}", passing=False, pip_may=True)
+            await wire.secure(context, route.server.host)
+        except BaseException:
+            wire.abort()
+            raise
 
 
-def shut(connection: HTTPConnection) -> None:
-    """Wake the thread that waits for a connection's bytes."""
-    if connection.sock is None:
-        return
-    with suppress(OSError):
-        # The plain socket's shutdown: SSLSocket's own drops the TLS state under the feet of the thread that reads.
-        socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+def proxy_headers(proxy: str) -> dict[str, str]:
+    """Return the credentials in a proxy's URL as the header that it reads."""
+    found = user_and_password(urlsplit(proxy).netloc)
+    return {"Proxy-Authorization": basic(*found)} if found else {}
+
+
+def basic(user: str, password: str) -> str:
+    """Return a user name and password as RFC 7617 has them; latin-1 as in requests, where pip's go through."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode("latin-1", "replace")).decode("ascii")
+
+
+def own_words(exc: OSError) -> str:
+    """Return what went wrong without the addresses that were tried and OpenSSL's places in its source."""
+    if isinstance(exc, ssl.SSLError):
+        return re.sub(r" \(_ssl\.c:\d+\)$", "", str(exc))
+    numbers = re.findall(r"\[Errno (\d+)\]", str(exc))
+    return os.strerror(int(numbers[-1])) if numbers else exc.strerror or str(exc)

@@ -7,11 +7,10 @@ which each other part is then asked for (If-Range). The hash is that of the whol
 from __future__ import annotations
 
 import itertools
-import threading
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import CacheError, FetchError
-from wheelwarm.fetcher.answers import RangeError, strong_validator
+from wheelwarm.fetcher.answers import RangeError
 from wheelwarm.fetcher.transfer import CHUNK, Piece, writing
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def ends_of(size: int) -> list[int]:
 
 
 class Parted:
-    """A file whose first piece is there; the threads that fetch the others share this."""
+    """A file whose first piece is there; the transfers of the others share this."""
 
     def __init__(
         self, connections: Connections, download: Download, body: Path, watcher: Watcher, *, lead: Piece, size: int
@@ -48,36 +47,30 @@ class Parted:
         self._body = body
         self._watcher = watcher
         self._lead = lead
-        ends = ends_of(size)
-        self.spans = list(itertools.pairwise(ends))
-        self._lock = threading.Lock()
-        self._hashing = threading.Lock()
+        self.spans = list(itertools.pairwise(ends_of(size)))
         self._missing = dict(self.spans)
         self._running = len(self.spans)
         self._error: FetchError | CacheError | None = None
 
-    def fetch(self, start: int, end: int) -> Fetched | None:
-        """Fetch one of the spans; the thread that ends last gets the whole file, or what went wrong with any."""
+    async def fetch(self, start: int, end: int) -> Fetched | None:
+        """Fetch one of the spans; whoever ends last gets the whole file, or what went wrong with any."""
         try:
             if self._error is None:
-                self._piece(start, end).fetch()
-                with self._lock:
-                    self._missing.pop(start)
+                await self._piece(start, end).fetch()
+                self._missing.pop(start)
                 self._hash_on()
         except (FetchError, CacheError) as exc:
             self._error = self._error or exc
-        with self._lock:
-            self._running -= 1
-            is_last = self._running == 0
-        return self._finish() if is_last else None
+        self._running -= 1
+        return await self._finish() if self._running == 0 else None
 
     def _piece(self, start: int, end: int) -> Piece:
-        etag = strong_validator(self._lead.head.headers) if self._lead.head else None
+        etag = self._lead.head.etag if self._lead.head else None
         return Piece(self._connections, self._download, self._body, self._watcher, start=start, end=end, etag=etag)
 
     def _hash_on(self) -> None:
         """Hash what has come, as far as nothing is missing before it."""
-        with self._hashing, writing(self._download.name, self._body), self._body.open("rb") as file:
+        with writing(self._download.name, self._body), self._body.open("rb") as file:
             file.seek(self._lead.at)
             while self._lead.at < (end := min(self._missing, default=self.spans[-1][1])):
                 chunk = file.read(min(CHUNK, end - self._lead.at))
@@ -85,7 +78,7 @@ class Parted:
                     digest.update(chunk)
                 self._lead.at += len(chunk)
 
-    def _finish(self) -> Fetched:
+    async def _finish(self) -> Fetched:
         """Return the file; once more in one piece where the parts do not make it up."""
         if self._error is None:
             fetched = self._lead.fetched()
@@ -94,5 +87,5 @@ class Parted:
         elif not isinstance(self._error, RangeError):
             raise self._error
         whole = Piece(self._connections, self._download, self._body, self._watcher)
-        whole.fetch()
+        await whole.fetch()
         return whole.fetched()

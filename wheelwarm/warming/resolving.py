@@ -133,6 +133,8 @@ class Resolving:
 
         What has to be built asks for more than that, and what no page lists is for pip to explain.
         """
+        if self.requirements.only_locks:
+            return None
         from wheelwarm.resolution import pins
 
         if not pins.is_lock(self.requirements) or self.shelf.target.elsewhere:

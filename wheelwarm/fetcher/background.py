@@ -1,0 +1,67 @@
+"""An event loop in a thread of its own, for callers that wait for nothing but the next result."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+class Job(Protocol):
+    """What goes on in the event loop until it is over."""
+
+    def cancel(self) -> None:
+        """End it now; called in the event loop, more than once perhaps."""
+
+
+class Background:
+    """The thread and its loop; `at_last` is awaited before they end."""
+
+    def __init__(self, at_last: Callable[[], Awaitable[None]]) -> None:
+        self._at_last = at_last
+        self._jobs: list[Job] = []
+        self._is_cancelled = False
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="fetch")
+        self._thread.start()
+
+    def begin(self, job: Job, begin: Callable[[], None]) -> None:
+        """Have a job begin in the loop, unless all was cancelled."""
+        self._loop.call_soon_threadsafe(self._begin, job, begin)
+
+    def cancel(self, job: Job) -> None:
+        """End one job, now or before it begins."""
+        self._loop.call_soon_threadsafe(self._cancel, job)
+
+    def cancel_all(self) -> None:
+        """End every job now, and every later one as it begins."""
+        self._is_cancelled = True
+        for job in [*self._jobs]:
+            self.cancel(job)
+
+    def close(self) -> None:
+        """End the thread, once it is idle."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _begin(self, job: Job, begin: Callable[[], None]) -> None:
+        begin()
+        self._jobs.append(job)
+        if self._is_cancelled:
+            job.cancel()
+
+    def _cancel(self, job: Job) -> None:
+        job.cancel()
+        if job in self._jobs:
+            self._jobs.remove(job)
+
+    def _serve(self) -> None:
+        try:
+            self._loop.run_forever()
+            self._loop.run_until_complete(self._at_last())
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        finally:
+            self._loop.close()

@@ -144,6 +144,21 @@ def test_a_page_that_the_scout_has_not_seen_is_fresh_too(
     assert wheels({"other-2.0"}) < answer.outcomes("after").keys()
 
 
+def test_a_page_that_changes_while_pip_is_on_its_way_counts(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """What pip took from its cache before the scout had the page's new state is asked for again."""
+    publish(index, tmp_path / "files", {"app-1.0": ["lib"], "lib-1.0": []})
+    program = Program(modern_pip, index, cache_dir)
+    program.run("prefetch", "app")
+    publish(index, tmp_path / "files", {"lib-2.0": []})
+    index.inject("/simple/lib/", Fault(delay=4))
+
+    answer = program.run("prefetch", "app", "--refresh", "--json")
+
+    assert answer.outcomes("after").keys() == wheels({"app-1.0", "lib-2.0"})
+
+
 def test_constraints_and_sdists(modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path) -> None:
     """A constraint narrows the scout as it does pip; an sdist is fetched, and what it needs is pip's to find out."""
     publish(index, tmp_path / "files", CLOSURE)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -459,3 +460,25 @@ def is_running(pid: int) -> bool:
     """Tell whether a process lives; a zombie that nobody waited for does not."""
     shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return bool(shown.strip()) and not shown.startswith("Z")
+
+
+@pytest.mark.parametrize("version", ["22.2", "26.3"])
+def test_pips_log_tells_what_it_asked_for_and_not_every_link(
+    pip_of: PipOf, version: str, index: Index, tmp_path: Path, cache_dir: Path
+) -> None:
+    """A line for each link of each page takes as long to write as much of the work, and is kept out."""
+    pip = pip_of(version)
+    index.add(make_wheel(tmp_path, "demo", "1.0"))
+    environ, log = pip.environ(cache_dir=cache_dir, index=index), tmp_path / "pip.log"
+
+    arguments = ["download", "--dest", str(tmp_path / "got"), "demo"]
+    target = probe(str(pip.python), environ=environ, cwd=tmp_path)
+    assert target.run_pip(arguments, environ=environ, scratch=tmp_path, log=log).code == 0
+    quiet = log.read_text()
+    log.unlink()
+    usual = replace(target, pip_command=(str(pip.python), "-m", "pip"))
+    assert usual.run_pip(arguments, environ=environ, scratch=tmp_path, log=log).code == 0
+
+    assert f'Looking up "{index.simple_url}demo/"' in quiet
+    assert "Found link" not in quiet
+    assert "Found link" in log.read_text()

@@ -50,14 +50,21 @@ class Pages:
         self._read({canonicalize_name(artifact.name) for artifact in artifacts}, fetch=fetch)
         return [self._completed(artifact) for artifact in artifacts]
 
-    def renew(self, projects: Iterable[str]) -> set[str]:
+    def renew(self, projects: Iterable[str], *, replaced: set[str] | None = None) -> set[str]:
         """Ask the server for every page of these projects, all at once, and read what it has now.
 
         Returns the URLs that were answered. Each page is kept as pip would keep it, so that a pip that takes fresh
-        pages without asking (26.2 and later) finds it.
+        pages without asking (26.2 and later) finds it; `replaced` gets those of which an older state was there.
         """
         pages = [url for project in projects for url in self._unread.pop(project, ())]
-        return {url for url, fetched in self._fetch(pages, conditional=True) if self._renewed(url, fetched)}
+        answered = set()
+        for url, fetched in self._fetch(pages, conditional=True):
+            is_other = fetched.status != 304 and self._shelf.http.entry(cache_format.key(url)).stored is not None
+            if self._renewed(url, fetched):
+                answered.add(url)
+            if is_other and replaced is not None:
+                replaced.add(url)
+        return answered
 
     def cached_links(self, project: str) -> list[Link]:
         """Return what the cached pages of a project (its normalised name) offer."""

@@ -23,12 +23,7 @@ from wheelwarm.targets.target import Target, pip_environment, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-# `python -m pip` puts the current directory first on sys.path, where a project's own `types.py` would hide the
-# standard library's; the `pip` script that users type does not.
-PIP_SHIM = (
-    "import sys; sys.path[:] = [p for p in sys.path if p]; import runpy; "
-    "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
-)
+RUN_PIP = str(Path(__file__).with_name("_run_pip.py"))
 REMEMBERED = (
     *("executable", "version", "implementation", "pip", "pip_command", "cache", "config"),
     *("tags", "environment", "interpreter", "interpreter_version"),
@@ -105,7 +100,7 @@ def target_of(facts: Mapping[str, Any]) -> Target:
         version=facts["version"],
         implementation=facts["implementation"],
         pip=facts["pip"],
-        pip_command=tuple(facts.get("pip_command") or (facts["executable"], "-c", PIP_SHIM)),
+        pip_command=tuple(facts.get("pip_command") or (facts["executable"], RUN_PIP)),
         cache_dir=cache_directory(facts["cache"], python=facts["executable"]),
         interpreter_name=facts.get("interpreter", "cp"),
         interpreter_version=facts.get("interpreter_version", "".join(facts["version"].split(".")[:2])),
@@ -203,7 +198,7 @@ def cache_option(cache_dir: str | None) -> list[str]:
 
 def facts_by_our_pip(python: str, environ: Mapping[str, str], cache_dir: str | None) -> dict[str, Any]:
     """Let wheelwarm's own pip serve a target that has none (`pip --python`, since pip 22.3)."""
-    command = [sys.executable, "-c", PIP_SHIM, "--python", python]
+    command = [sys.executable, RUN_PIP, "--python", python]
     asked = {
         "version": ["--version"],
         "cache": ["cache", "dir", *cache_option(cache_dir)],

@@ -6,7 +6,6 @@ A spoilt entry that makes pip fail is removed, and pip asked once more.
 from __future__ import annotations
 
 import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,21 +13,20 @@ from typing import TYPE_CHECKING
 from wheelwarm import urls
 from wheelwarm.cache import format as cache_format
 from wheelwarm.errors import HashMismatchError, ResolveError
-from wheelwarm.fetcher import Fetcher
-from wheelwarm.model import Action, Kind, Silent
+from wheelwarm.model import Action, Kind
 from wheelwarm.resolution.knowledge import fresh_resolution, locked_wheels
 from wheelwarm.resolution.question import input_digest
 from wheelwarm.shelf.lookup import wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from wheelwarm.fetcher import Fetcher
     from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.model import Artifact, Observer, Resolution
     from wheelwarm.resolution.completion import Completer
     from wheelwarm.shelf.lookup import Shelf
     from wheelwarm.warming.filling import Done, Filler
-    from wheelwarm.warming.scout import Scouted
 
 STORED = (Action.DOWNLOADED, Action.SEEDED, Action.REVALIDATED, Action.SHARED)
 
@@ -79,23 +77,15 @@ class Resolving:
 
         Where no page is kept in pip's cache, it would only ask for each one more time.
         """
-        from concurrent.futures import ThreadPoolExecutor
-
-        from wheelwarm.warming.scout import Scout, can_go
+        from wheelwarm.warming.scout import can_go
+        from wheelwarm.warming.scouting import scouting
 
         keeps_pages = self.shelf.target.traits.serves_fresh_pages
         if self.outrider is None or not keeps_pages or not can_go(self.requirements, self.shelf):
             return self._resolved_by_uv()
-        with Fetcher(self.fetcher.network) as fetcher, ThreadPoolExecutor(1, thread_name_prefix="scout") as pool:
-            scout = Scout(self.requirements, self.shelf, fetcher, self.outrider(fetcher, Silent()))
-            walk = pool.submit(scout.walk)
-            try:
-                found = self._resolved_by_uv()
-            except BaseException:
-                fetcher.cancel()
-                raise
-            finally:
-                scout.stop()
+        network = self.fetcher.network
+        with scouting(self.requirements, self.shelf, network, self.outrider, self.observer, to_fetch=False) as walk:
+            found = self._resolved_by_uv()
             scouted = walk.result()
         self._note(scouted.done)
         self.seen.update(scouted.pages)
@@ -179,51 +169,27 @@ class Resolving:
             raise
 
     def _ask(self) -> Resolution:
-        """Let a scout go before pip, and ask pip while the files come that it will most likely take.
+        """Let a scout go before pip, and fetch the files that pip will most likely take while it resolves.
 
-        Should pip have used an index page that was in its cache before, and which the scout did not ask for, it is
-        asked once more, for fresh pages only.
+        A pip that itself fetches files to resolve has to wait for them. Should pip have used an index page as it was
+        in its cache before the run, it is asked once more, for fresh pages only.
         """
-        from wheelwarm.warming.scout import Scout, can_go
+        from wheelwarm.warming.scout import can_go
+        from wheelwarm.warming.scouting import LEAD_SECONDS, scouting
 
         if self.outrider is None or not can_go(self.requirements, self.shelf):
             return self._ask_pip(refresh=True, observer=self.observer)
-        with Fetcher(self.fetcher.network) as fetcher:
-            self.observer.phase("looking ahead")
-            scouted = Scout(self.requirements, self.shelf, fetcher, self.outrider(fetcher, Silent())).walk()
-            self._note(scouted.done)
-            with self._meanwhile(scouted, fetcher, self.outrider) as watcher:
-                found = self._ask_pip(refresh=False, observer=watcher)
+        self.observer.phase("looking ahead")
+        lead = None if self.shelf.target.traits.dry_run_fetches_bodies else LEAD_SECONDS
+        network = self.fetcher.network
+        with scouting(self.requirements, self.shelf, network, self.outrider, self.observer, to_fetch=True) as walk:
+            walk.wait(lead)
+            found = self._ask_pip(refresh=False, observer=walk.progress)
+            scouted = walk.result()
+        self._note(scouted.done)
         pages = [url for url in found.asked if urls.is_page(url)]
         is_current = all(scouted.is_current(url, self.shelf) for url in pages)
         return found if is_current else self._ask_pip(refresh=True, observer=self.observer)
-
-    @contextmanager
-    def _meanwhile(
-        self, scouted: Scouted, fetcher: Fetcher, outrider: Callable[[Fetcher, Observer], Filler]
-    ) -> Iterator[Observer]:
-        """Fetch files while pip resolves; before it does if it is a pip that fetches them itself to resolve.
-
-        Yields who is to watch pip: nobody while the files' own progress is shown.
-        """
-        from concurrent.futures import ThreadPoolExecutor
-
-        from wheelwarm.warming.scout import absent
-
-        filler = outrider(fetcher, self.observer)
-        filler.seed = filler.seed.knowing(scouted.pages)
-        wanted = absent(scouted.files, self.shelf)
-        self.observer.phase("fetching" if wanted else "resolving")
-        with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-            coming = pool.submit(lambda: list(filler.fill(wanted)))
-            try:
-                if self.shelf.target.traits.dry_run_fetches_bodies:
-                    coming.result()
-                yield Silent() if wanted else self.observer
-            except BaseException:
-                fetcher.cancel()
-                raise
-        self._note(coming.result())
 
     def _note(self, results: Iterable[tuple[Artifact, Done]]) -> None:
         self.ahead.update((one.identity, (one, done)) for one, done in results if done.action in STORED)

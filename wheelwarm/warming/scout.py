@@ -52,14 +52,20 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Scouted:
-    """What a walk has met: the pages that were answered, the files that pip will most likely take."""
+    """What a walk has met: the pages that were answered, the files that pip will most likely take, what was fetched.
+
+    `late` are pages of which there was an older state in the cache when pip began.
+    """
 
     pages: frozenset[str] = frozenset()
     files: tuple[Artifact, ...] = ()
     done: tuple[tuple[Artifact, Done], ...] = ()
+    late: frozenset[str] = frozenset()
 
     def is_current(self, page: str, shelf: Shelf) -> bool:
         """Tell whether pip cannot have taken this page from its cache as it was before the run."""
+        if page in self.late:
+            return False
         found = shelf.http.entry(cache_format.key(page))
         return page in self.pages or found.stored is None or found.metadata_path.stat().st_mtime >= shelf.now - 1
 
@@ -72,7 +78,10 @@ def can_go(requirements: RequirementSet, shelf: Shelf) -> bool:
 
 
 class Scout:
-    """One walk for one target; `filler` stores what is met on the way."""
+    """One walk for one target; `filler` stores what is met on the way.
+
+    `replaced` are the pages that the cache had, and of which it has another state now.
+    """
 
     def __init__(self, requirements: RequirementSet, shelf: Shelf, fetcher: Fetcher, filler: Filler) -> None:
         self._requirements = requirements
@@ -86,16 +95,17 @@ class Scout:
         self._chosen: dict[str, Link] = {}
         self._pages: set[str] = set()
         self._done: list[tuple[Artifact, Done]] = []
-        self._stopped = False
+        self.replaced: set[str] = set()
+        self.is_stopped = False
 
     def stop(self) -> None:
         """Let the walk end with the round that it is at."""
-        self._stopped = True
+        self.is_stopped = True
 
     def walk(self) -> Scouted:
         """Go from the requirements to all that they come to; what cannot be fetched ends a way, not the walk."""
         changed = self._demand(self._roots())
-        while changed and not self._stopped:
+        while changed and not self.is_stopped:
             self._read_pages(changed - self._links.keys())
             found = {name: link for name in sorted(changed) if (link := self._best(name)) is not None}
             self._chosen |= found
@@ -127,7 +137,7 @@ class Scout:
         names = sorted(names)
         asked = [f"{index.rstrip('/')}/{name}/" for name in names for index in self._indexes]
         pages = Pages(self._shelf, asked, self._fetcher)
-        self._pages |= pages.renew(names)
+        self._pages |= pages.renew(names, replaced=self.replaced)
         self._links |= {name: pages.cached_links(name) for name in names}
         self._filler.seed = self._filler.seed.knowing(self._pages)
 

@@ -1,0 +1,104 @@
+"""A scout under way: it walks in a thread of its own while pip or uv resolves, then fetches the files it has chosen."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from wheelwarm.fetcher import Fetcher
+from wheelwarm.model import Silent
+from wheelwarm.warming.scout import Scout, absent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+
+    from wheelwarm.inputs.requirements import RequirementSet
+    from wheelwarm.model import Observer
+    from wheelwarm.shelf.lookup import Shelf
+    from wheelwarm.targets.network import Network
+    from wheelwarm.warming.filling import Filler
+    from wheelwarm.warming.scout import Scouted
+
+# pip takes some 30 ms for a project, a walk a third of that: with this lead, and the time that pip takes to start, it
+# is not caught up with. A short walk is over by then.
+LEAD_SECONDS = 0.5
+
+
+class Progress(Silent):
+    """Shows what the resolver is at, but for the time when the files' own progress is shown."""
+
+    def __init__(self, shown_to: Observer) -> None:
+        self._shown_to = shown_to
+        self.is_hidden = False
+
+    def phase(self, text: str) -> None:
+        """Show it now, or never."""
+        if not self.is_hidden:
+            self._shown_to.phase(text)
+
+
+@dataclass(slots=True)
+class Scouting:
+    """A walk that has begun; `result` ends it."""
+
+    scout: Scout
+    future: Future[Scouted]
+    progress: Progress
+    early: frozenset[str] = frozenset()
+
+    def wait(self, seconds: float | None) -> None:
+        """Let the walk get so far ahead; None: until it is over, and what it has chosen is there.
+
+        A resolver that starts now may take what it finds for what the index has.
+        """
+        wait([self.future], seconds)
+        self.early = frozenset(self.scout.replaced)
+
+    def result(self) -> Scouted:
+        """Return what was met by now, once files that are on their way have come."""
+        self.scout.stop()
+        return replace(self.future.result(), late=frozenset(self.scout.replaced) - self.early)
+
+
+@contextmanager
+def scouting(
+    requirements: RequirementSet,
+    shelf: Shelf,
+    network: Network,
+    outrider: Callable[[Fetcher, Observer], Filler],
+    observer: Observer,
+    *,
+    to_fetch: bool,
+) -> Iterator[Scouting]:
+    """Send a scout, whose fillers `outrider` makes; what ends the block by an exception ends every transfer too.
+
+    With `to_fetch` the files are fetched once the walk is over, else only what the walk itself needs.
+    """
+    with Fetcher(network) as fetcher, ThreadPoolExecutor(1, thread_name_prefix="scout") as pool:
+        scout = Scout(requirements, shelf, fetcher, outrider(fetcher, Silent()))
+
+        progress = Progress(observer)
+
+        def go() -> Scouted:
+            scouted = scout.walk()
+            files = absent(scouted.files, shelf) if to_fetch and not scout.is_stopped else ()
+            if not files:
+                return scouted
+            filler = outrider(fetcher, observer)
+            filler.seed = filler.seed.knowing(scouted.pages)
+            observer.phase("fetching")
+            progress.is_hidden = True
+            done = tuple(filler.fill(files))
+            progress.is_hidden = False
+            return replace(scouted, done=scouted.done + done)
+
+        try:
+            yield Scouting(scout, pool.submit(go), progress)
+        except BaseException:
+            fetcher.cancel()
+            raise
+        finally:
+            scout.stop()

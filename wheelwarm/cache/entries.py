@@ -77,7 +77,7 @@ def read_entry(section: Path, key: str, layout: Layout, *, walked: bool = False)
     `walked` says that the caller has come to the entry through its folders, none of which is a symbolic link.
     """
     path = place(section, key)
-    body_path = path if layout is Layout.HTTP else f"{path}.body"
+    body_path = path if layout is Layout.HTTP else body_of(path)
     found = partial(Entry, key=key, metadata_file=path, body_file=body_path)
     metadata, body = _lstat(path), _lstat(body_path)
     if metadata is None or body is None:
@@ -183,9 +183,9 @@ def header_of(stored: StoredResponse, name: str) -> str | None:
     return next((value for header, value in stored.headers.items() if header.lower() == name), None)
 
 
-def body_of(path: Path) -> Path:
+def body_of(place: str) -> str:
     """Return where the body stands beside an entry's metadata in the `http-v2` layout."""
-    return path.with_name(f"{path.name}.body")
+    return f"{place}.body"
 
 
 def is_led_out(section: Path, key: str) -> bool:

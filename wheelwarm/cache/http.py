@@ -20,7 +20,6 @@ from wheelwarm.cache import entries, freshness
 from wheelwarm.cache.format import (
     MAX_EMBEDDED_BODY,
     dumps,
-    entry_path,
     frame,
     key,
     redirect_target,
@@ -143,7 +142,7 @@ class HttpCache:
         its name tells a later prune what a crash has left behind.
         """
         with self._writing():
-            return self._temporary(self.section / "wheelwarm")
+            return Path(self._temporary(os.path.join(self.section, "wheelwarm")))
 
     def store(self, url: str, response: StoredResponse, body: Path) -> Path:
         """Store a response whose body is the file `body`, which is moved where possible and gone afterwards.
@@ -151,16 +150,16 @@ class HttpCache:
         Returns the file that holds the body now. The body's content must have been verified. CacheError if it cannot
         be stored; then no part of it is left.
         """
-        path = self._path(key(url))
+        place = self._place(key(url))
         with self._writing(), ExitStack() as remains:
-            remains.callback(body.unlink, missing_ok=True)
-            self._refuse_led_out(path)
-            size = body.lstat().st_size
+            remains.callback(_remove, str(body))
+            self._refuse_led_out(place)
             if self.layout is Layout.HTTP:
-                self._write_embedded(path, response, body, 0, size)
-                return path
-            self._write_pair(path, response, body)
-        return entries.body_of(path)
+                self._write_embedded(place, response, body, 0, body.lstat().st_size)
+                return Path(place)
+            self._write_pair(place, response, str(body))
+            remains.pop_all()
+        return Path(entries.body_of(place))
 
     def refresh(self, url: str, response: StoredResponse) -> bool:
         """Replace what is stored with a body, not the body: after a 304, or to seed a lifetime. False if it is gone."""
@@ -169,9 +168,9 @@ class HttpCache:
             return False
         with self._writing():
             if self.layout is Layout.HTTP:
-                self._write_embedded(entry.metadata_path, response, entry.body_path, entry.body_offset, entry.size)
+                self._write_embedded(entry.metadata_file, response, entry.body_path, entry.body_offset, entry.size)
             else:
-                self._write(entry.metadata_path, dumps(replace(response, body=b"")))
+                self._write(entry.metadata_file, dumps(replace(response, body=b"")))
         return True
 
     def remove(self, key: str) -> int:
@@ -179,13 +178,13 @@ class HttpCache:
 
         A symbolic link is removed, never followed. CacheError if a file will not go.
         """
-        path = self._path(key)
+        place = self._place(key)
         with self._writing():
             if entries.is_led_out(self.section, key):
                 return 0
-            removed = [_unlink(part) for part in (path, entries.body_of(path))]
+            removed = [_remove(file) for file in (place, entries.body_of(place))]
         with suppress(OSError):  # a folder is not empty, or another process was faster
-            for folder in islice(path.parents, entries.FAN_OUT):
+            for folder in islice(Path(place).parents, entries.FAN_OUT):
                 folder.rmdir()
         return sum(removed)
 
@@ -207,25 +206,26 @@ class HttpCache:
                 break
         return Lookup(url=url, verdict=Verdict(Outcome.MISS, Reason.UNREADABLE), entry=replace(entry, stored=None))
 
-    def _path(self, key: str) -> Path:
-        return self.section / entry_path(key)
+    def _place(self, key: str) -> str:
+        return entries.place(self.section, key)
 
-    def _write_pair(self, path: Path, response: StoredResponse, body: Path) -> None:
+    def _write_pair(self, place: str, response: StoredResponse, body: str) -> None:
         """Body first, metadata second; an older entry goes before, so that its metadata never meets the new body."""
         with ExitStack() as remains:
-            metadata = self._temporary(path)
-            remains.callback(metadata.unlink, missing_ok=True)
-            metadata.write_bytes(dumps(replace(response, body=b"")))
-            ready = self._on_same_device(body, path)
-            remains.callback(ready.unlink, missing_ok=True)
+            metadata = self._temporary(place, dumps(replace(response, body=b"")))
+            remains.callback(_remove, metadata)
+            ready = self._on_same_device(body, place)
+            remains.callback(_remove, ready)
+            mode = self._mode()
             for file in (metadata, ready):
-                self._permit(file)
-            path.unlink(missing_ok=True)
-            remains.callback(_unlink_orphan, path)
-            ready.replace(entries.body_of(path))
-            metadata.replace(path)
+                os.chmod(file, mode)
+            _remove(place)
+            remains.callback(_remove_orphan, place)
+            os.replace(ready, entries.body_of(place))
+            os.replace(metadata, place)
+            remains.pop_all()
 
-    def _write_embedded(self, path: Path, response: StoredResponse, body: Path, offset: int, size: int) -> None:
+    def _write_embedded(self, place: str, response: StoredResponse, body: Path, offset: int, size: int) -> None:
         if size > MAX_EMBEDDED_BODY:
             raise CacheError(
                 f"pip's http layout cannot hold a file of {size} bytes.",
@@ -233,52 +233,64 @@ class HttpCache:
             )
         head, tail = frame(response, body_size=size)
         with ExitStack() as remains:
-            temporary = self._temporary(path)
-            remains.callback(temporary.unlink, missing_ok=True)
-            with temporary.open("wb") as file, body.open("rb") as source:
+            temporary = self._temporary(place)
+            remains.callback(_remove, temporary)
+            with open(temporary, "wb") as file, body.open("rb") as source:
                 source.seek(offset)
                 file.write(head)
                 for chunk in entries.read(source, size):
                     file.write(chunk)
                 file.write(tail)
-            self._permit(temporary)
-            temporary.replace(path)
+            self._put(temporary, place)
+            remains.pop_all()
 
-    def _write(self, path: Path, content: bytes) -> None:
+    def _write(self, place: str, content: bytes) -> None:
         with ExitStack() as remains:
-            temporary = self._temporary(path)
-            remains.callback(temporary.unlink, missing_ok=True)
-            temporary.write_bytes(content)
-            self._permit(temporary)
-            temporary.replace(path)
+            temporary = self._temporary(place, content)
+            remains.callback(_remove, temporary)
+            self._put(temporary, place)
+            remains.pop_all()
 
-    def _temporary(self, path: Path) -> Path:
-        """Make a file beside `path`, named as pip names its own, in folders made as pip makes them."""
-        folder = str(path.parent)
+    def _put(self, temporary: str, place: str) -> None:
+        os.chmod(temporary, self._mode())
+        os.replace(temporary, place)
+
+    def _temporary(self, place: str, content: bytes = b"") -> str:
+        """Make a file beside `place`, named as pip names its own, in folders made as pip makes them."""
+        folder, name = os.path.split(place)
         for _ in range(_ATTEMPTS):
             with suppress(FileNotFoundError):  # another process may remove a folder that is still empty
-                handle, name = tempfile.mkstemp(dir=folder, prefix=path.name, suffix=TEMPORARY_SUFFIX)
-                os.close(handle)
-                return Path(name)
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a Path takes twice as long for six levels
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
+                handle, temporary = tempfile.mkstemp(dir=folder, prefix=name, suffix=TEMPORARY_SUFFIX)
+                break
+            os.makedirs(folder, exist_ok=True)
+        else:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
+        try:
+            with open(handle, "wb") as file:
+                file.write(content)
+        except BaseException:
+            _remove(temporary)
+            raise
+        return temporary
 
-    def _on_same_device(self, body: Path, path: Path) -> Path:
-        if body.stat().st_dev == path.parent.stat().st_dev:
+    def _on_same_device(self, body: str, place: str) -> str:
+        if os.stat(body).st_dev == os.stat(os.path.dirname(place)).st_dev:
             return body
-        copy = self._temporary(entries.body_of(path))
+        copy = self._temporary(entries.body_of(place))
         shutil.copyfile(body, copy)
+        _remove(body)
         return copy
 
-    def _permit(self, file: Path) -> None:
+    def _mode(self) -> int:
         """Since 25.0 pip gives its files the section folder's read and write bits, before that the owner's alone."""
-        mode = stat.S_IMODE(self.section.stat().st_mode) & 0o666 if self._inherits_permissions else 0
-        file.chmod(mode | 0o600)
+        inherited = stat.S_IMODE(self.section.stat().st_mode) & 0o666 if self._inherits_permissions else 0
+        return inherited | 0o600
 
-    def _refuse_led_out(self, path: Path) -> None:
-        if entries.is_led_out(self.section, path.name):
+    def _refuse_led_out(self, place: str) -> None:
+        folder, key = os.path.split(place)
+        if entries.is_led_out(self.section, key):
             raise CacheError(
-                f"A folder of {path.parent} is a symbolic link, and wheelwarm writes nothing outside pip's cache.",
+                f"A folder of {folder} is a symbolic link, and wheelwarm writes nothing outside pip's cache.",
                 hint="Remove the link.",
             )
 
@@ -299,15 +311,16 @@ class HttpCache:
             raise CacheError(f"The cache {self.root} cannot be read: {exc.strerror or exc}.", hint=hint) from exc
 
 
-def _unlink(path: Path) -> bool:
+def _remove(file: str) -> bool:
+    """Remove a file or a symbolic link; False where there is none."""
     try:
-        path.unlink()
+        os.unlink(file)
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
 
 
-def _unlink_orphan(path: Path) -> None:
+def _remove_orphan(place: str) -> None:
     """Remove the body whose metadata did not get there."""
-    if not os.path.lexists(path):
-        entries.body_of(path).unlink(missing_ok=True)
+    if not os.path.lexists(place):
+        _remove(entries.body_of(place))

@@ -141,18 +141,22 @@ def user_and_password(netloc: str) -> tuple[str, str] | None:
 
 def netrc_credentials(host: str) -> tuple[str, str] | None:
     """Return what $NETRC, ~/.netrc or ~/_netrc say of a host; a file that cannot be read says nothing, as for pip."""
-    for path in (os.environ.get("NETRC"), "~/.netrc", "~/_netrc"):
-        if path and (found := netrc_file(str(expanded(path)))):
-            break
-    else:
-        return None
-    entry = found.authenticators(host)
+    found = first_netrc(os.environ.get("NETRC"), str(expanded("~")))
+    entry = found.authenticators(host) if found else None
     return (entry[0] or entry[1] or "", entry[2] or "") if entry else None
 
 
 @cache
+def first_netrc(named: str | None, home: str) -> netrc.netrc | None:
+    """Read the first file of credentials that there is, once a run."""
+    for path in (named and str(expanded(named)), f"{home}/.netrc", f"{home}/_netrc"):
+        if path and (found := netrc_file(path)):
+            return found
+    return None
+
+
 def netrc_file(path: str) -> netrc.netrc | None:
-    """Read one file of credentials, once a run; None where there is none."""
+    """Read one file of credentials; None where there is none that can be read."""
     import netrc
 
     try:

@@ -37,7 +37,7 @@ def test_all_that_it_shows_can_be_switched_on(tmp_path: Path, prefix: str) -> No
 
     assert plain.inputs.files == (str(tmp_path / "requirements.txt"),)
     assert (plain.options, plain.targets, plain.prune, plain.seed) == ({}, (), {}, None)
-    assert (whole.options, whole.seed) == ({"jobs": 16, "resolver": "pip", "only-binary": [":all:"]}, "verified")
+    assert (whole.options, whole.seed) == ({"jobs": 32, "resolver": "pip", "only-binary": [":all:"]}, "verified")
     assert len(whole.targets) == 2
     assert set(whole.prune) == {"older-than", "max-size"}
     assert whole.seed_hosts == {"packages.example.org": "never"}

@@ -26,7 +26,7 @@ _HEAD = """\
 """
 _OPTIONS = """
 # Connections at once.
-# jobs = 16
+# jobs = 32
 # "verified": store files that the server's headers keep pip from caching, once their hash is checked; or "never".
 # seed = "verified"
 # Who decides: "pip"; or "uv", which is faster and may choose otherwise.

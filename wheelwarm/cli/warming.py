@@ -51,7 +51,7 @@ def prefetch(
             "verified, or none.",
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="Connections at once.")] = 16,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="Connections at once.")] = 32,
     lock: Annotated[
         str | None,
         typer.Option(

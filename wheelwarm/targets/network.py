@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from wheelwarm.targets.target import Target
 
-LANE_JOBS = 16
+LANE_JOBS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,8 +52,9 @@ class Fetcher:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._background is not None:
-            self._background.close()
+        background, self._background = self._background, None
+        if background is not None:
+            background.close()
 
     def cancel(self) -> None:
         """End every transfer now, for good."""
@@ -87,9 +88,10 @@ class Fetcher:
         on_begin: Callable[[str, int | None], None] = lambda _name, _size: None,
         on_bytes: Callable[[str, int], None] = lambda _name, _amount: None,
     ) -> Iterator[tuple[Download, T | FetchError]]:
-        """Fetch several at once, and yield what `then` makes of each, in the thread that fetches.
+        """Fetch several at once, and yield what `then` makes of each, beside the other transfers.
 
-        `then` has the body to itself, and holds everything up. What else than a FetchError it raises ends everything.
+        `then` has the body to itself, and may be called in any thread. What else than a FetchError it raises ends
+        everything.
         """
         from wheelwarm.fetcher.batch import Batch
 

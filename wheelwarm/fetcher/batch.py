@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Task = Callable[[], Awaitable[Fetched | None]]
 
+LONG_TO_COPY = 4 * 2**20
 T = TypeVar("T")
 
 
@@ -102,11 +103,17 @@ class Batch(Generic[T]):
             *_, download, task = heapq.heappop(self._waiting)
             try:
                 if (fetched := await task()) is not None:
-                    self._put(download, fetched.path, self._then(download, fetched))
+                    self._put(download, fetched.path, await self._finished(download, fetched))
             except asyncio.CancelledError:
                 raise
             except BaseException as exc:  # noqa: BLE001 - raised again, or yielded, where the results are awaited
                 self._put(download, error=exc)
+
+    async def _finished(self, download: Download, fetched: Fetched) -> T:
+        """Do what is to be done then: beside the other transfers if the body may be copied for it, which takes time."""
+        if fetched.size > LONG_TO_COPY:
+            return await asyncio.to_thread(self._then, download, fetched)
+        return self._then(download, fetched)
 
     def _leave(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)

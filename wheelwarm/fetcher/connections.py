@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
+from weakref import WeakSet
 
 from wheelwarm import __version__
 from wheelwarm.cache.format import normalise
@@ -80,12 +81,12 @@ class Connections:
         self.network = network
         self._trust = Trust(network)
         self._idle: dict[Route, list[Wire]] = {}
-        self._wires: list[Wire] = []
+        self._wires: WeakSet[Wire] = WeakSet()
         self._pauses: dict[str, float] = {}
 
     async def close(self) -> None:
         """End every connection."""
-        for wire in self._wires:
+        for wire in [*self._wires]:
             await wire.close()
 
     @asynccontextmanager
@@ -185,7 +186,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         secure = context if place.scheme == "https" else None
         _, wire = await loop.create_connection(lambda: Wire(self.network.timeout), place.host, place.port, ssl=secure)
-        self._wires.append(wire)
+        self._wires.add(wire)
         return wire
 
     async def _tunnel(self, wire: Wire, route: Route, context: ssl.SSLContext) -> None:

@@ -6,6 +6,7 @@ which each other part is then asked for (If-Range). The hash is that of the whol
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ class Parted:
         self._watcher = watcher
         self._lead = lead
         self.spans = list(itertools.pairwise(ends_of(size)))
+        self._hashing = asyncio.Lock()
         self._missing = dict(self.spans)
         self._running = len(self.spans)
         self._error: FetchError | CacheError | None = None
@@ -58,7 +60,9 @@ class Parted:
             if self._error is None:
                 await self._piece(start, end).fetch()
                 self._missing.pop(start)
-                self._hash_on()
+                # All of a large file may have waited for its second part: nobody else is to wait for its hash.
+                async with self._hashing:
+                    await asyncio.to_thread(self._hash_on)
         except (FetchError, CacheError) as exc:
             self._error = self._error or exc
         self._running -= 1

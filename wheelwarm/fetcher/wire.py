@@ -24,6 +24,7 @@ BUFFER = 256 * 1024
 LONGEST_HEAD = 128 * 1024
 # What is read to its end only to keep the connection: the page that comes with a 404, say.
 LONGEST_REST = 64 * 1024
+PATIENCE_SECONDS = 1
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -134,8 +135,9 @@ class Wire(asyncio.BufferedProtocol):
                 raise WireError("its answer is longer than its worth")
 
         if not self._is_over:
-            with suppress(WireError):
-                await self.receive(count)
+            with suppress(WireError, TimeoutError):
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await self.receive(count)
 
     async def _receive_stated(self, size: int, sink: Sink) -> None:
         self._left = size

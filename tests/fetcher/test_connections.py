@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.helpers.index import Index, failure, redirect, serve_index
+from tests.helpers.index import Index, failure, redirect, serve_index, server_context
 from tests.helpers.proxies import serve_proxy
 from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import Download, Fetched, Fetcher
@@ -33,12 +33,17 @@ def fetch(net: Network, url: str, folder: Path) -> Fetched:
 
 @pytest.mark.parametrize("tls", [True, False])
 @pytest.mark.parametrize("auth", ["", "user:secret"])
-def test_a_proxy_carries_every_request(tmp_path: Path, tls: bool, auth: str) -> None:
-    """`--proxy` goes for http and https alike, with the password in its URL, and the server is still verified."""
-    with serve_index(tls=tls) as index, serve_proxy(auth) as proxy:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_carries_every_request(tmp_path: Path, tls: bool, auth: str, scheme: str) -> None:
+    """`--proxy` goes for http and https alike, with the password in its URL; server and proxy are still verified."""
+    context = server_context() if scheme == "https" else None
+    with serve_index(tls=tls) as index, serve_proxy(auth, context=context) as proxy:
         url = index.put("/files/body.bin", BODY)
         net = network(index, proxy=proxy.credentialed_url if auth else proxy.url)
         assert fetch(net, url, tmp_path).path.read_bytes() == BODY
+        if context:
+            with pytest.raises(FetchError, match="TLS failed"):
+                fetch(Network(proxy=net.proxy, retries=0), url, tmp_path)
     place = f"localhost:{index.port}"
     (line,) = proxy.asked
     assert line.startswith(f"CONNECT {place} " if tls else f"GET http://{place}/files/body.bin ")

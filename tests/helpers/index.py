@@ -326,6 +326,11 @@ class _Tls:
         return self.strict if settings.client_certificates else self.context
 
 
+def server_context() -> ssl.SSLContext:
+    """Return what another server on loopback needs to be trusted as the index is, by the same bundle."""
+    return _tls().context
+
+
 @cache
 def _tls() -> _Tls:
     authority = trustme.CA()

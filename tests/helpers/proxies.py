@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 
@@ -30,8 +31,8 @@ class Proxy:
 
 
 @contextmanager
-def serve_proxy(auth: str = "") -> Iterator[Proxy]:
-    """Run a proxy until the block ends; `auth` is `user:password` if it is to ask for one."""
+def serve_proxy(auth: str = "", *, context: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    """Run a proxy until the block ends; `auth` is the `user:password` that it asks for, by `context` it speaks TLS."""
     proxy = Proxy(auth=auth)
 
     class Handler(StreamRequestHandler):
@@ -65,10 +66,14 @@ def serve_proxy(auth: str = "") -> Iterator[Proxy]:
     class Server(ThreadingTCPServer):
         daemon_threads = True
 
+        def get_request(self) -> tuple[socket.socket, object]:
+            connection, address = super().get_request()
+            return (context.wrap_socket(connection, server_side=True) if context else connection), address
+
     with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
+        proxy.url = f"{'https' if context else 'http'}://localhost:{server.server_address[1]}"
         try:
             yield proxy
         finally:
@@ -94,4 +99,5 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
         while data := source.recv(65536):
             sink.sendall(data)
     with suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+        # Of the plain socket: an SSLSocket's own drops the TLS state, of which the other direction has need.
+        socket.socket.shutdown(sink, socket.SHUT_WR)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelwarm.fetcher import Fetcher
@@ -13,7 +13,7 @@ from wheelwarm.warming.scout import Scout, absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
+    from concurrent.futures import Executor
 
     from wheelwarm.inputs.requirements import RequirementSet
     from wheelwarm.model import Observer
@@ -40,27 +40,43 @@ class Progress(Silent):
             self._shown_to.phase(text)
 
 
-@dataclass(slots=True)
 class Scouting:
-    """A walk that has begun; `result` ends it."""
+    """A walk that begins now, in a thread of the pool, and the files that come after it by `filler`; None for none."""
 
-    scout: Scout
-    future: Future[Scouted]
-    progress: Progress
-    early: frozenset[str] = frozenset()
+    def __init__(
+        self, scout: Scout, pool: Executor, *, filler: Filler | None, shelf: Shelf, observer: Observer
+    ) -> None:
+        self.progress = Progress(observer)
+        self._scout = scout
+        self._filler = filler
+        self._shelf = shelf
+        self._observer = observer
+        self._early: frozenset[str] = frozenset()
+        self._scouted = pool.submit(self._go)
 
     def wait(self, seconds: float | None) -> None:
         """Let the walk get so far ahead; None: until it is over, and what it has chosen is there.
 
         A resolver that starts now may take what it finds for what the index has.
         """
-        wait([self.future], seconds)
-        self.early = frozenset(self.scout.replaced)
+        wait([self._scouted], seconds)
+        self._early = frozenset(self._scout.replaced)
 
     def result(self) -> Scouted:
-        """Return what was met by now, once files that are on their way have come."""
-        self.scout.stop()
-        return replace(self.future.result(), late=frozenset(self.scout.replaced) - self.early)
+        """End the walk and return what it has met, once files that are on their way have come."""
+        self._scout.stop()
+        return replace(self._scouted.result(), late=frozenset(self._scout.replaced) - self._early)
+
+    def _go(self) -> Scouted:
+        scouted = self._scout.walk()
+        if self._filler is None or self._scout.is_stopped or not (files := absent(scouted.files, self._shelf)):
+            return scouted
+        self._filler.seed = self._filler.seed.knowing(scouted.pages)
+        self._observer.phase("fetching")
+        self.progress.is_hidden = True
+        done = tuple(self._filler.fill(files))
+        self.progress.is_hidden = False
+        return replace(scouted, done=scouted.done + done)
 
 
 @contextmanager
@@ -79,24 +95,9 @@ def scouting(
     """
     with Fetcher(network) as fetcher, ThreadPoolExecutor(1, thread_name_prefix="scout") as pool:
         scout = Scout(requirements, shelf, fetcher, outrider(fetcher, Silent()))
-
-        progress = Progress(observer)
-
-        def go() -> Scouted:
-            scouted = scout.walk()
-            files = absent(scouted.files, shelf) if to_fetch and not scout.is_stopped else ()
-            if not files:
-                return scouted
-            filler = outrider(fetcher, observer)
-            filler.seed = filler.seed.knowing(scouted.pages)
-            observer.phase("fetching")
-            progress.is_hidden = True
-            done = tuple(filler.fill(files))
-            progress.is_hidden = False
-            return replace(scouted, done=scouted.done + done)
-
+        filler = outrider(fetcher, observer) if to_fetch else None
         try:
-            yield Scouting(scout, pool.submit(go), progress)
+            yield Scouting(scout, pool, filler=filler, shelf=shelf, observer=observer)
         except BaseException:
             fetcher.cancel()
             raise

@@ -1,6 +1,6 @@
 # Every target makes what it needs: a virtual environment in .venv, with the newest Python from 3.11 on that starts.
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-pip lint type format bench bench-docs docs picture build clean
+.PHONY: help dev demo test test-slow test-pip lint type format bench bench-docs docs picture build clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -33,9 +33,12 @@ demo: $(VENV)/installed  ## Warm pip's real cache for a real requirements file, 
 
 test: $(VENV)/dev  ## Run the tests with coverage (TESTS='-k name' for some).
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m 'not pip_matrix' $(TESTS)
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m 'not pip_matrix and not slow' $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-slow: $(VENV)/dev  ## Run what takes longest: older pips, nox and pre-commit, killed processes, benches.
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'slow and not pip_matrix' $(TESTS)
 
 test-pip: $(VENV)/dev  ## Run what is judged by the whole matrix of pip versions (slow).
 	$(BIN)/python -m pytest -n $(WORKERS) -m pip_matrix $(TESTS)

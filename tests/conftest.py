@@ -34,6 +34,20 @@ class PipOf(Protocol):
         """Return the session's environment with that pip (None: without any)."""
 
 
+# What takes longest: whole programs (nox, pre-commit), killed processes, benches.
+SLOW_MODULES = ("test_recipes", "test_hooks", "test_killed", "test_beside_pips", "test_bench")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to `make test-slow` what judges an older pip where the newest is judged too, and what takes longest."""
+    for item in items:
+        params = getattr(item, "callspec", None)
+        version = params.params.get("version", PIP_MATRIX[-1]) if params else PIP_MATRIX[-1]
+        by_older_pip = version != PIP_MATRIX[-1] and "pip_of" in getattr(item, "fixturenames", ())
+        if by_older_pip or item.path.stem in SLOW_MODULES:
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_report_header() -> list[str]:
     """Say which Python runs and which pips are at hand: a failure is often one pip's alone."""
     wheels = sorted(path.name.split("-")[1] for path in pip_store().glob("pip-*.whl"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wheelwarm.targets.network import Network, credentials_for, network_of, only_pip_can, proxy_for
+from wheelwarm.targets.network import LANE_JOBS, Network, credentials_for, network_of, only_pip_can, proxy_for
 from wheelwarm.targets.target import Target
 
 
@@ -26,7 +26,9 @@ def target_with(**config: str) -> Target:
 
 def network(config: dict[str, str] | None = None, **options: Any) -> Network:
     """Read the network of a target that is configured so."""
-    return network_of(target_with(**(config or {})), **{"environ": {}, "trusted_hosts": (), "jobs": 16, **options})
+    return network_of(
+        target_with(**(config or {})), **{"environ": {}, "trusted_hosts": (), "jobs": LANE_JOBS, **options}
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 import time
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,3 +119,28 @@ def test_a_host_that_asks_to_wait_is_left_alone_by_all(index: Index, tmp_path: P
         results = list(fetcher.fetch_all(downloads, new_body=lambda: tmp_path / str(next(numbers))))
         assert time.monotonic() - started >= 1
     assert all(isinstance(result, Fetched) for _, result in results)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere loopback has one address, or a full queue refuses")
+def test_an_address_that_does_not_answer_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a host's addresses the next is tried soon, as where IPv6 leads nowhere."""
+    really_resolve = socket.getaddrinfo
+    with serve_index(tls=False) as index, ExitStack() as open_:
+        silent = open_.enter_context(socket.socket())
+        silent.bind(("127.0.0.2", index.port))
+        silent.listen(0)
+        for _ in range(3):  # a queue that is full lets no more connections in
+            waiting = open_.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with suppress(BlockingIOError):
+                waiting.connect(("127.0.0.2", index.port))
+
+        def resolve(host: str, port: int, *args: Any, **options: Any) -> Any:
+            addresses = ("127.0.0.2", "127.0.0.1") if host == "localhost" else (host,)
+            return [found for address in addresses for found in really_resolve(address, port, *args, **options)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        url = index.put("/files/body.bin", BODY)
+        started = time.monotonic()
+        assert fetch(network(index, timeout=20.0), url, tmp_path).path.read_bytes() == BODY
+        assert time.monotonic() - started < 10

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 MAX_REDIRECTS = 30  # as requests
 LONGEST_PAUSE_SECONDS = 60
+# When an address has not answered for so long the host's next one is tried too (RFC 8305, 5).
+NEXT_ADDRESS_SECONDS = 0.25
 USER_AGENT = f"wheelwarm/{__version__}"
 PORTS = {"http": 80, "https": 443}
 
@@ -183,9 +185,13 @@ class Connections:
         return wire
 
     async def _dial(self, place: Place, context: ssl.SSLContext) -> Wire:
-        loop = asyncio.get_running_loop()
-        secure = context if place.scheme == "https" else None
-        _, wire = await loop.create_connection(lambda: Wire(self.network.timeout), place.host, place.port, ssl=secure)
+        _, wire = await asyncio.get_running_loop().create_connection(
+            lambda: Wire(self.network.timeout),
+            place.host,
+            place.port,
+            ssl=context if place.scheme == "https" else None,
+            happy_eyeballs_delay=NEXT_ADDRESS_SECONDS,
+        )
         self._wires.add(wire)
         return wire
 

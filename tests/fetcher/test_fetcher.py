@@ -192,7 +192,17 @@ def test_a_circle_of_redirects_ends(index: Index, folder: Path) -> None:
     assert error.message == f"{index.url}/files/round.bin cannot be fetched: it redirects more than 30 times."
 
 
-@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://localhost/x", "https://localhost:99999/x"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "file:///etc/passwd",
+        "ftp://localhost/x",
+        "https://localhost:99999/x",
+        "https://[",
+        "https://[::zz]/x",
+        "https:///x",
+    ],
+)
 def test_a_redirect_to_anything_but_http_is_refused(index: Index, folder: Path, location: str) -> None:
     """A server cannot make us read a local file, or speak another protocol."""
     index.inject("/files/body.bin", redirect(302, location))

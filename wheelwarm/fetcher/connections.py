@@ -104,9 +104,7 @@ class Connections:
                     yield answer, wire
                     return
                 await wire.drain()
-            url = urljoin(url, answer.location)
-            if urlsplit(url).scheme not in PORTS:
-                raise WireError(f"it redirects to {url}", passing=False)
+            url = target_of(url, answer.location)
         raise WireError(f"it redirects more than {MAX_REDIRECTS} times", passing=False)
 
     def pause(self, url: str, seconds: float) -> None:
@@ -207,6 +205,18 @@ class Connections:
         except BaseException:
             wire.abort()
             raise
+
+
+def target_of(url: str, location: str) -> str:
+    """Return where a redirect leads; WireError for what nobody can ask for by HTTP."""
+    try:
+        target = urljoin(url, location)
+        Place.of(target)
+    except ValueError as exc:
+        raise WireError(f"it redirects to {location}", passing=False) from exc
+    except WireError as exc:
+        raise WireError(f"it redirects to {target}: {exc.words}", passing=False) from exc
+    return target
 
 
 def proxy_headers(proxy: str) -> dict[str, str]:

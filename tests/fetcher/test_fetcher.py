@@ -200,7 +200,6 @@ def test_a_circle_of_redirects_ends(index: Index, folder: Path) -> None:
         "https://localhost:99999/x",
         "https://[",
         "https://[::zz]/x",
-        "https:///x",
     ],
 )
 def test_a_redirect_to_anything_but_http_is_refused(index: Index, folder: Path, location: str) -> None:

@@ -200,6 +200,7 @@ def test_a_circle_of_redirects_ends(index: Index, folder: Path) -> None:
         "https://localhost:99999/x",
         "https://[",
         "https://[::zz]/x",
+        "https://[::::]/x",
     ],
 )
 def test_a_redirect_to_anything_but_http_is_refused(index: Index, folder: Path, location: str) -> None:
@@ -208,6 +209,12 @@ def test_a_redirect_to_anything_but_http_is_refused(index: Index, folder: Path, 
     error = refused(network(index), f"{index.url}/files/body.bin", folder)
     assert error.message.startswith(f"{index.url}/files/body.bin cannot be fetched: ")
     assert len(index.requests) == 1
+
+
+@pytest.mark.parametrize("url", ["ftp://localhost/x", "https://[", "https://[::::]/x", "https://localhost:99999/x"])
+def test_what_is_no_url_of_http_is_refused(folder: Path, url: str) -> None:
+    """It costs a sentence, wherever it came from."""
+    assert refused(Network(), url, folder).message.startswith(f"{url} cannot be fetched: ")
 
 
 def test_trust_is_each_hosts_own(index: Index, folder: Path) -> None:

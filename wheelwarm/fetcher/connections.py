@@ -53,7 +53,7 @@ class Place:
         """Read it from a URL. Raises WireError for one that is not http or https."""
         try:
             parts = urlsplit(normalise(url))
-        except InputError as exc:
+        except (InputError, ValueError) as exc:
             raise WireError(str(exc), passing=False) from exc
         return cls(parts.scheme, parts.hostname or "", parts.port or PORTS[parts.scheme])
 
@@ -84,7 +84,7 @@ class Connections:
         self._trust = Trust(network)
         self._idle: dict[Route, list[Wire]] = {}
         self._wires: WeakSet[Wire] = WeakSet()
-        self._pauses: dict[str, float] = {}
+        self._pauses: dict[Place, float] = {}
 
     async def close(self) -> None:
         """End every connection."""
@@ -109,14 +109,14 @@ class Connections:
 
     def pause(self, url: str, seconds: float) -> None:
         """Ask nothing of a URL's host for so long: a server that says when to come back says so to all transfers."""
-        host = urlsplit(url).netloc
-        self._pauses[host] = max(time.monotonic() + seconds, self._pauses.get(host, 0.0))
+        server = Place.of(url)
+        self._pauses[server] = max(time.monotonic() + seconds, self._pauses.get(server, 0.0))
 
     @asynccontextmanager
     async def _asked_once(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[tuple[Answer, Wire]]:
-        pause = self._pauses.get(urlsplit(url).netloc, 0.0) - time.monotonic()
-        await asyncio.sleep(min(pause, LONGEST_PAUSE_SECONDS))
         route = self._route(url)
+        pause = self._pauses.get(route.server, 0.0) - time.monotonic()
+        await asyncio.sleep(min(pause, LONGEST_PAUSE_SECONDS))
         wire = await self._wire(route)
         try:
             answer = await wire.ask(url, self._target(url, route), self._headers(url, route) | dict(headers))
@@ -129,8 +129,8 @@ class Connections:
             self._give_back(route, wire)
 
     def _route(self, url: str) -> Route:
-        trusted = is_trusted(url, self.network.trusted_hosts)
-        return Route(Place.of(url), proxy_for(url, self.network) or "", trusted)
+        server = Place.of(url)
+        return Route(server, proxy_for(url, self.network) or "", is_trusted(url, self.network.trusted_hosts))
 
     def _target(self, url: str, route: Route) -> str:
         """Return what a request's first line asks for: to a proxy that reads it, all of the URL (RFC 9112, 3.2)."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import Download, Fetched, Fetcher
@@ -32,8 +34,8 @@ class Server:
 
 
 @contextmanager
-def serve(answers: Mapping[str, bytes]) -> Iterator[Server]:
-    """Answer on loopback with the bytes for each path, HELLO for any other; the connection stays open."""
+def serve(answers: Mapping[str, bytes], *, closes: bool = False) -> Iterator[Server]:
+    """Answer on loopback with the bytes for each path, HELLO for any other; the connection stays open if not told."""
     server = Server()
 
     class Handler(socketserver.StreamRequestHandler):
@@ -44,6 +46,8 @@ def serve(answers: Mapping[str, bytes]) -> Iterator[Server]:
                 while self.rfile.readline().strip():
                     pass
                 self.wfile.write(answers.get(paths[-1], HELLO))
+                if closes:
+                    return
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
         thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
@@ -140,3 +144,27 @@ def test_a_head_without_end_is_given_up(tmp_path: Path) -> None:
 
     assert isinstance(error, FetchError)
     assert error.message == f"{server.url}/x cannot be fetched: its answer is no HTTP: Receive buffer too long."
+
+
+FRAGMENTS = [
+    *(b"HTTP/1.1 ", b"200 OK", b"206 Partial Content", b"301 Moved", b"404 No", b"503 Busy", b"304 ", b"100 Continue"),
+    *(b"\r\n", b"\r\n\r\n", b"\n", b" ", b": ", b"\0", b"\xff", b"hello", b"0", b"5"),
+    *(b"Content-Length: 5", b"Content-Length: -5", b"Transfer-Encoding: chunked", b"Content-Encoding: gzip"),
+    *(
+        b"Content-Range: bytes 0-4/5",
+        b"Location: /x",
+        b"Location: https://[",
+        b"Retry-After: soon",
+        b"Connection: close",
+    ),
+]
+
+
+@given(answer=st.lists(st.sampled_from(FRAGMENTS)).map(b"".join) | st.binary(max_size=100))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_comes_is_a_file_or_an_error(answer: bytes, tmp_path: Path) -> None:
+    """No bytes that a server may send make more than one sentence."""
+    with serve({"/x": answer}, closes=True) as server, Fetcher(Network(retries=0, timeout=5.0)) as fetcher:
+        result = fetch(fetcher, f"{server.url}/x", tmp_path)
+
+    assert isinstance(result, Fetched) or "\n" not in result.message

@@ -34,8 +34,8 @@ class PipOf(Protocol):
         """Return the session's environment with that pip (None: without any)."""
 
 
-# What takes longest: whole programs (nox, pre-commit), killed processes, benches.
-SLOW_MODULES = ("test_recipes", "test_hooks", "test_killed", "test_beside_pips", "test_bench")
+# What takes longest: whole programs (nox, pre-commit), killed processes, installs without network, benches.
+SLOW_MODULES = ("test_recipes", "test_hooks", "test_killed", "test_beside_pips", "test_check_offline", "test_bench")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -59,9 +59,22 @@ def locked_wheels(requirements: RequirementSet, shelf: Shelf) -> Resolution | No
         return None
     check_target(requirements, shelf.target)
     known = shelf.ledger.recall(input_digest(requirements, shelf.target), shelf.target.identity)
-    if known is None or any(one.kind is not Kind.WHEEL or not one.url.startswith("http") for one in known.artifacts):
+    return replace(known, source="lock", made=shelf.now) if known and _is_wheels(known) else None
+
+
+def wheels_in_locks(requirements: RequirementSet, shelf: Shelf) -> Resolution | None:
+    """Return the same, read from the locks themselves: a lock that nobody knows yet needs no resolver either."""
+    if not requirements.only_locks:
         return None
-    return replace(known, source="lock", made=shelf.now)
+    from wheelwarm.inputs import lockfile
+
+    check_target(requirements, shelf.target)
+    said = lockfile.resolution(requirements.locks, shelf.target, requirements.options, now=shelf.now)
+    return said if _is_wheels(said) else None
+
+
+def _is_wheels(resolution: Resolution) -> bool:
+    return all(one.kind is Kind.WHEEL and one.url.startswith("http") for one in resolution.artifacts)
 
 
 def _pinned(requirements: RequirementSet, shelf: Shelf) -> Resolution | None:

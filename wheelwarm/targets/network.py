@@ -104,11 +104,13 @@ def proxy_for(url: str, network: Network) -> str | None:
     """Return the proxy that pip would take for a URL: `--proxy`, else the environment's in the order of requests."""
     if network.proxy:
         return with_scheme(network.proxy)
-    from urllib.request import proxy_bypass
-
     parts = urlsplit(url)
     found = next((network.proxies[name] for name in (parts.scheme, "all") if network.proxies.get(name)), None)
-    return with_scheme(found) if found and not proxy_bypass(parts.hostname or "") else None
+    if not found:
+        return None
+    from urllib.request import proxy_bypass
+
+    return None if proxy_bypass(parts.hostname or "") else with_scheme(found)
 
 
 def with_scheme(proxy: str) -> str:

@@ -14,7 +14,7 @@ from wheelwarm import urls
 from wheelwarm.cache import format as cache_format
 from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.model import Action, Kind
-from wheelwarm.resolution.knowledge import fresh_resolution, locked_wheels
+from wheelwarm.resolution.knowledge import fresh_resolution, locked_wheels, wheels_in_locks
 from wheelwarm.resolution.question import input_digest
 from wheelwarm.shelf.lookup import wanted
 
@@ -60,10 +60,11 @@ class Resolving:
 
     def known(self) -> Resolution | None:
         """Return what the requirements stand for if pip need not be asked: no file in the cache changes by that."""
-        if self.refresh:
-            return self._pinned()
-        known = fresh_resolution(self.requirements, self.shelf, resolver=self.resolver)
-        return known or locked_wheels(self.requirements, self.shelf) or self._pinned()
+        if self.requirements.only_locks:
+            known = None if self.refresh else locked_wheels(self.requirements, self.shelf)
+            return known or wheels_in_locks(self.requirements, self.shelf)
+        known = None if self.refresh else fresh_resolution(self.requirements, self.shelf, resolver=self.resolver)
+        return known or self._pinned()
 
     def asked(self) -> Resolution:
         """Ask pip, or uv, what the requirements stand for now, with the hashes of all files.
@@ -123,8 +124,6 @@ class Resolving:
 
         What has to be built asks for more than that, and what no page lists is for pip to explain.
         """
-        if self.requirements.only_locks:
-            return None
         from wheelwarm.resolution import pins
 
         if not pins.is_lock(self.requirements) or self.shelf.target.elsewhere:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 import time
 from contextlib import ExitStack, suppress
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.helpers.index import Index, failure, redirect, serve_index, server_context
+from tests.helpers.listening import listening
 from tests.helpers.proxies import serve_proxy
 from wheelwarm.errors import FetchError
-from wheelwarm.fetcher import Download, Fetched, Fetcher
+from wheelwarm.fetcher import Download, Fetched, Fetcher, connections, transfer
 from wheelwarm.targets.network import Network
 
 if TYPE_CHECKING:
@@ -119,6 +122,49 @@ def test_a_host_that_asks_to_wait_is_left_alone_by_all(index: Index, tmp_path: P
         results = list(fetcher.fetch_all(downloads, new_body=lambda: tmp_path / str(next(numbers))))
         assert time.monotonic() - started >= 1
     assert all(isinstance(result, Fetched) for _, result in results)
+
+
+def test_a_host_that_asks_to_wait_for_hours_is_asked_sooner(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pause has an end, here after half a second, and once it is over nobody waits again."""
+    monkeypatch.setattr(connections, "LONGEST_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(transfer, "LONGEST_PAUSE_SECONDS", 0.5)
+    urls = [index.put(f"/files/{number}.bin", BODY) for number in range(8)]
+    index.inject("/files/0.bin", failure(429, retry_after=3600))
+    with Fetcher(network(index, retries=1)) as fetcher:
+        started = time.monotonic()
+        for url in urls:
+            fetcher.fetch(Download(name=url, url=url), tmp_path / "body")
+        assert 0.5 <= time.monotonic() - started < 3
+
+
+def test_a_tunnel_that_leads_nowhere_ends(tmp_path: Path) -> None:
+    """A proxy that agrees and then hands nothing on costs the timeout, and no thread waits for it any longer."""
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            self.rfile.read()
+
+    ended: list[FetchError] = []
+
+    def run(net: Network) -> None:
+        try:
+            fetch(net, "https://localhost/x", tmp_path)
+        except FetchError as error:
+            ended.append(error)
+
+    with listening(ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+        net = Network(proxy=f"http://127.0.0.1:{port}", retries=0, timeout=0.5)
+        # What hangs here is to fail this test, and not to hold all others up.
+        thread = threading.Thread(target=run, args=(net,), daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+    assert ended[0].message == "https://localhost/x cannot be fetched: connecting took longer than 0.5 seconds."
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere loopback has one address, or a full queue refuses")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.helpers.index import Fault, Index, failure, redirect, serve_index
+from tests.helpers.listening import listening
 from wheelwarm.errors import CacheError, FetchError
 from wheelwarm.fetcher import Download, Fetched, Fetcher
 from wheelwarm.targets.network import Network
@@ -92,14 +93,8 @@ def raw_server(answer: bytes) -> Iterator[str]:
                 pass
             self.wfile.write(answer)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/body.bin"
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+        yield f"http://127.0.0.1:{port}/body.bin"
 
 
 def test_a_body_comes_with_its_hashes_and_headers(index: Index, url: str, folder: Path) -> None:

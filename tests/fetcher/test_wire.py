@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.listening import listening
 from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import Download, Fetched, Fetcher
 from wheelwarm.targets.network import Network
@@ -49,15 +50,9 @@ def serve(answers: Mapping[str, bytes], *, closes: bool = False) -> Iterator[Ser
                 if closes:
                     return
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        server.url = f"http://127.0.0.1:{listening.server_address[1]}"
-        try:
-            yield server
-        finally:
-            listening.shutdown()
-            thread.join()
+    with listening(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+        server.url = f"http://127.0.0.1:{port}"
+        yield server
 
 
 def fetch(fetcher: Fetcher, url: str, folder: Path) -> Fetched | FetchError:
@@ -111,17 +106,15 @@ def test_a_server_that_speaks_unasked_is_not_listened_to(tmp_path: Path) -> None
                 late.set()
                 self.rfile.read()
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        url = f"http://127.0.0.1:{listening.server_address[1]}/x"
-        with Fetcher(Network(retries=0, timeout=5.0)) as fetcher:
-            fetch(fetcher, url, tmp_path)
-            assert late.wait(5)
-            time.sleep(0.1)
-            second = fetch(fetcher, url, tmp_path)
-        listening.shutdown()
-        thread.join()
+    with (
+        listening(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port,
+        Fetcher(Network(retries=0, timeout=5.0)) as fetcher,
+    ):
+        url = f"http://127.0.0.1:{port}/x"
+        fetch(fetcher, url, tmp_path)
+        assert late.wait(5)
+        time.sleep(0.1)
+        second = fetch(fetcher, url, tmp_path)
 
     assert isinstance(second, Fetched)
     assert second.path.read_bytes() == b"hello"

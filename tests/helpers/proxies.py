@@ -11,6 +11,8 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tests.helpers.listening import listening
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
@@ -70,15 +72,9 @@ def serve_proxy(auth: str = "", *, context: ssl.SSLContext | None = None) -> Ite
             connection, address = super().get_request()
             return (context.wrap_socket(connection, server_side=True) if context else connection), address
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        proxy.url = f"{'https' if context else 'http'}://localhost:{server.server_address[1]}"
-        try:
-            yield proxy
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Server(("127.0.0.1", 0), Handler)) as port:
+        proxy.url = f"{'https' if context else 'http'}://localhost:{port}"
+        yield proxy
 
 
 def _authorizes(header: bytes, auth: str) -> bool:

@@ -110,13 +110,13 @@ class Connections:
     def pause(self, url: str, seconds: float) -> None:
         """Ask nothing of a URL's host for so long: a server that says when to come back says so to all transfers."""
         server = Place.of(url)
-        self._pauses[server] = max(time.monotonic() + seconds, self._pauses.get(server, 0.0))
+        until = time.monotonic() + min(seconds, LONGEST_PAUSE_SECONDS)
+        self._pauses[server] = max(until, self._pauses.get(server, 0.0))
 
     @asynccontextmanager
     async def _asked_once(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[tuple[Answer, Wire]]:
         route = self._route(url)
-        pause = self._pauses.get(route.server, 0.0) - time.monotonic()
-        await asyncio.sleep(min(pause, LONGEST_PAUSE_SECONDS))
+        await asyncio.sleep(self._pauses.get(route.server, 0.0) - time.monotonic())
         wire = await self._wire(route)
         try:
             answer = await wire.ask(url, self._target(url, route), self._headers(url, route) | dict(headers))

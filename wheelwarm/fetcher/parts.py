@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from wheelwarm.errors import CacheError, FetchError
 from wheelwarm.fetcher.answers import RangeError
-from wheelwarm.fetcher.transfer import CHUNK, Piece, writing
+from wheelwarm.fetcher.transfer import Piece, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PART = 4 * 2**20
 MOST_PARTS = 64
+CHUNK = 256 * 1024
 
 
 def suits(download: Download, *, jobs: int) -> bool:

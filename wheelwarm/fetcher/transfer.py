@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from wheelwarm.errors import CacheError
 from wheelwarm.fetcher.answers import PARTIAL, RangeError, UnavailableError, WireError, check_status, explain
+from wheelwarm.fetcher.connections import LONGEST_PAUSE_SECONDS
 from wheelwarm.fetcher.files import Fetched
 from wheelwarm.redaction import redact
 
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     from wheelwarm.fetcher.connections import Connections
     from wheelwarm.fetcher.files import Download
 
-CHUNK = 256 * 1024
 BACKOFF_SECONDS = 0.25
-LONGEST_PAUSE_SECONDS = 60
 
 
 class Watcher(Protocol):

@@ -111,7 +111,12 @@ class Wire(asyncio.BufferedProtocol):
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
         """Speak TLS with a host from here on: a proxy has agreed to hand everything on to it."""
         loop = asyncio.get_running_loop()
-        tunnel = await loop.start_tls(self.transport, self, context, server_hostname=host)
+        try:
+            tunnel = await loop.start_tls(self.transport, self, context, server_hostname=host)
+        except BaseException:
+            # The end of such a connection is told to asyncio's own half of the handshake, never to us.
+            self._is_open, self._is_lost = False, True
+            raise
         self.transport = cast("asyncio.Transport", tunnel)
         self._http, self._is_over = h11.Connection(h11.CLIENT), True
 

@@ -39,7 +39,7 @@ SLOW_MODULES = ("test_recipes", "test_hooks", "test_killed", "test_beside_pips",
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to `make test-slow` what judges an older pip where the newest is judged too, and what takes longest."""
+    """Leave to `make test-slow` what judges an older pip, and what takes longest."""
     for item in items:
         params = getattr(item, "callspec", None)
         version = params.params.get("version", PIP_MATRIX[-1]) if params else PIP_MATRIX[-1]

@@ -168,8 +168,10 @@ class _World:
                 self._set_aside(folder)
 
     def _set_aside(self, folder: Path) -> None:
-        """Move a folder away and empty its files: for minutes, ext4 makes no new file in the place of a removed one,
-        and a cache that never was, as a cold one is to be, costs nobody the search for another place.
+        """Move a folder away and empty its files.
+
+        For minutes ext4 makes no new file in the place of a removed one; a cache that never was, as a cold one is to
+        be, costs nobody the search for another place.
         """
         aside = Path(tempfile.mkdtemp(prefix="aside-", dir=self.folder)) / folder.name
         folder.rename(aside)

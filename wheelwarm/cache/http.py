@@ -150,7 +150,7 @@ class HttpCache:
         Returns the file that holds the body now. The body's content must have been verified. CacheError if it cannot
         be stored; then no part of it is left.
         """
-        place = self._place(key(url))
+        place = self.place(key(url))
         with self._writing(), ExitStack() as remains:
             remains.callback(_remove, str(body))
             self._refuse_led_out(place)
@@ -178,7 +178,7 @@ class HttpCache:
 
         A symbolic link is removed, never followed. CacheError if a file will not go.
         """
-        place = self._place(key)
+        place = self.place(key)
         with self._writing():
             if entries.is_led_out(self.section, key):
                 return 0
@@ -205,9 +205,6 @@ class HttpCache:
             except (InputError, ValueError):
                 break
         return Lookup(url=url, verdict=Verdict(Outcome.MISS, Reason.UNREADABLE), entry=replace(entry, stored=None))
-
-    def _place(self, key: str) -> str:
-        return entries.place(self.section, key)
 
     def _write_pair(self, place: str, response: StoredResponse, body: str) -> None:
         """Body first, metadata second; an older entry goes before, so that its metadata never meets the new body."""

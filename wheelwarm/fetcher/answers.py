@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from wheelwarm.cache.freshness import lowered
 from wheelwarm.errors import FetchError
 from wheelwarm.redaction import redact
 
@@ -36,7 +37,7 @@ class Answer:
 
     def header(self, name: str) -> str:
         """Return a header's value, empty where there is none; `name` is in small letters."""
-        return next((value for header, value in self.headers.items() if header.lower() == name), "")
+        return lowered(self.headers).get(name, "")
 
     @property
     def size(self) -> int | None:

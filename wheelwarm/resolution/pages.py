@@ -59,10 +59,11 @@ class Pages:
         pages = [url for project in projects for url in self._unread.pop(project, ())]
         answered = set()
         for url, fetched in self._fetch(pages, conditional=True):
-            is_other = fetched.status != 304 and self._shelf.http.entry(cache_format.key(url)).stored is not None
+            is_other = replaced is not None and fetched.status != 304 and self._is_stored(url)
             if self._renewed(url, fetched):
                 answered.add(url)
-            if is_other and replaced is not None:
+            # Only now, when whoever looks from here on finds the new state.
+            if replaced is not None and is_other:
                 replaced.add(url)
         return answered
 
@@ -102,6 +103,9 @@ class Pages:
         if found.stored is None:
             return False
         return self._parse(url, self._shelf.http.read_body(found), found.stored.headers, base=found.url)
+
+    def _is_stored(self, url: str) -> bool:
+        return self._shelf.http.entry(cache_format.key(url)).stored is not None
 
     def _renewed(self, url: str, fetched: Fetched) -> bool:
         headers = self._shelf.target.traits.page_headers

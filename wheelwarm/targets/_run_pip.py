@@ -46,8 +46,8 @@ def main() -> None:
     The current folder, which `python -m` puts first on the path, may hold a `types.py`, and this file's holds modules
     of ours: neither is to hide the target's.
     """
-    here = Path(__file__).parent
-    sys.path[:] = [path for path in sys.path if path and Path(path) != here]
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [path for path in sys.path if path and Path(path).resolve() != here]
     hush(FINDER)
     gc.set_threshold(COLLECT_AT)
     runpy.run_module("pip", run_name="__main__", alter_sys=True)

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from functools import cache
 from os.path import commonpath
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -152,7 +153,7 @@ def netrc_credentials(host: str) -> tuple[str, str] | None:
 def first_netrc(named: str | None, home: str) -> netrc.netrc | None:
     """Read the first file of credentials that there is, once a run."""
     for path in (named and str(expanded(named)), f"{home}/.netrc", f"{home}/_netrc"):
-        if path and (found := netrc_file(path)):
+        if path and Path(path).exists() and (found := netrc_file(path)):
             return found
     return None
 

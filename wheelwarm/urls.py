@@ -107,9 +107,9 @@ def _parts(filename: str) -> tuple[str, str]:
 
 def is_page(url: str) -> bool:
     """Tell whether a URL that pip asked for is an index page's: neither an artifact's nor a `.metadata` file's."""
-    # Pages end so, but for those of few servers, and a URL is taken apart in fifty times as long as this takes.
-    if url.endswith("/") and "?" not in url and "#" not in url:
-        return True
+    # How nearly all of them end, and a URL is taken apart in fifty times as long as this takes.
+    if "?" not in url and "#" not in url and url.endswith(("/", ".whl", ".whl.metadata")):
+        return url.endswith("/")
     return not is_artifact(url) and not is_metadata(url)
 
 

@@ -115,7 +115,7 @@ def parse(
     """
     media_type = content_type.strip().lower()
     if media_type.startswith(JSON):
-        return _parse_json(body, url, lambda entry: wanted(str(entry.get("url"))) and _has_one_of(digests, entry))
+        return _parse_json(body, url, lambda entry: _has_one_of(digests, entry) and wanted(str(entry.get("url"))))
     if media_type.startswith(_HTML_TYPES):
         return _parse_html(_decode(body, content_type), url, wanted)
     raise FormatError(f"not an index page: its content type is {content_type or 'missing'}")
@@ -153,10 +153,12 @@ def _parse_json(body: bytes, url: str, wanted: Callable[[dict[str, Any]], object
 
 def _has_one_of(digests: Set[str] | None, entry: dict[str, Any]) -> bool:
     """Tell whether an entry may have one of these hashes; as a URL's fragment it may stand in its URL."""
-    hashes = entry.get("hashes")
-    if digests is None or not hashes or not isinstance(hashes, dict) or "#" in str(entry.get("url")):
+    if digests is None or not isinstance(hashes := entry.get("hashes"), dict) or not hashes:
         return True
-    return any(isinstance(digest, str) and digest.lower() in digests for digest in hashes.values())
+    for digest in hashes.values():
+        if str(digest).lower() in digests:
+            return True
+    return "#" in str(entry.get("url"))
 
 
 def _json_link(entry: dict[str, Any], page_url: str) -> Link | None:

@@ -86,15 +86,7 @@ class RequirementLine:
     @property
     def pin(self) -> tuple[str, str] | None:
         """The canonical project name and the version, when one `==` or `===` without wildcard is all it asks for."""
-        from packaging.utils import canonicalize_name
-
-        requirement = self.requirement
-        if requirement is None or len(requirement.specifier) != 1:
-            return None
-        (specifier,) = requirement.specifier
-        if specifier.operator not in {"==", "==="} or specifier.version.endswith(".*"):
-            return None
-        return canonicalize_name(requirement.name), specifier.version
+        return _plain_pin(self.text) if self.plain else _pin_in(self.parsed)
 
     @property
     def local(self) -> bool:
@@ -184,6 +176,22 @@ def _plain_requirement(text: str) -> Requirement:
     from packaging.requirements import Requirement
 
     return Requirement(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain_pin(text: str) -> tuple[str, str] | None:
+    return _pin_in(_plain_requirement(text))
+
+
+def _pin_in(requirement: Requirement | None) -> tuple[str, str] | None:
+    from packaging.utils import canonicalize_name
+
+    if requirement is None or len(requirement.specifier) != 1:
+        return None
+    (specifier,) = requirement.specifier
+    if specifier.operator not in {"==", "==="} or specifier.version.endswith(".*"):
+        return None
+    return canonicalize_name(requirement.name), specifier.version
 
 
 def _parse_requirement(text: str, place: str) -> Requirement:

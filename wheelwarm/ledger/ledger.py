@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sqlite3
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wheelwarm.ledger.rows import dump, is_text, known_url, load, run_of, url_row
@@ -136,15 +137,21 @@ class Ledger:
 
     def refusal_of(self, url: str) -> str | None:
         """Return why the server's last response for this URL may not be stored; None if it may, or is not known."""
-        rows = self._all("SELECT reason FROM refusal WHERE url = ?", (url,))
-        return next((str(reason) for (reason,) in rows), None)
+        return self._refusals.get(url)
 
     def note_refusal(self, url: str, reason: str | None) -> None:
         """Keep the server's word on storing this URL, or forget it with None."""
         if reason is None:
+            self._refusals.pop(url, None)
             self._write("DELETE FROM refusal WHERE url = ?", [(url,)])
         else:
+            self._refusals[url] = reason
             self._write("INSERT OR REPLACE INTO refusal VALUES (?, ?)", [(url, reason)])
+
+    @cached_property
+    def _refusals(self) -> dict[str, str]:
+        """The reasons by URL: few servers refuse, and a run asks of each of its files."""
+        return {str(url): str(reason) for url, reason in self._all("SELECT url, reason FROM refusal", ())}
 
     def contents(self) -> dict[str, tuple[str, Contents]]:
         """Return what is remembered of each entry and built wheel, by its path: its mark then, and what it was."""

@@ -7,9 +7,9 @@ for is checked against the cached metadata of each.
 from __future__ import annotations
 
 from dataclasses import replace
+from email.parser import HeaderParser
 from typing import TYPE_CHECKING
 
-from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -245,18 +245,25 @@ def check_pinned(artifact: Artifact, needed: Requirement, pinned: Artifact | Non
 def dependencies(artifact: Artifact, extras: Iterable[str], shelf: Shelf) -> Iterator[Requirement]:
     """Yield what a file needs on the target; ResolveError where that is a hit whose metadata is not at hand."""
     metadata = cached_metadata(artifact, shelf)
+    if metadata is None:
+        return
     if not metadata and is_usable(artifact, shelf):
         raise ResolveError(
             f"What {f'{artifact.name} {artifact.version}'.rstrip()} needs cannot be read from the cache.",
             hint="Run `wheelwarm prefetch` with it, or `wheelwarm check --resolve`, which lets pip ask the index.",
         )
-    for text in parse_email(metadata)[0].get("requires_dist", []):
+    for text in HeaderParser().parsestr(head_of(metadata)).get_all("Requires-Dist", ()):
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
         if requirement.marker is None or holds(requirement.marker, extras, shelf.target):
             yield requirement
+
+
+def head_of(metadata: bytes) -> str:
+    """Return the header fields of METADATA, without the description that may follow them after an empty line."""
+    return metadata.replace(b"\r\n", b"\n").partition(b"\n\n")[0].decode(errors="replace")
 
 
 def is_usable(artifact: Artifact, shelf: Shelf) -> bool:
@@ -270,8 +277,11 @@ def holds(marker: Marker, extras: Iterable[str], target: Target) -> bool:
     return any(marker.evaluate({**target.environment, "extra": extra}) for extra in (*extras, ""))
 
 
-def cached_metadata(artifact: Artifact, shelf: Shelf) -> bytes:
-    """Return METADATA from its own cache entry, a cached, local or locally built wheel; empty when none is there."""
+def cached_metadata(artifact: Artifact, shelf: Shelf) -> bytes | None:
+    """Return METADATA from its own cache entry, a cached, local or locally built wheel.
+
+    Empty when it cannot be read there, None when nothing is there.
+    """
     try:
         if artifact.kind is Kind.SDIST:
             wheel = shelf.built_wheel(artifact)
@@ -283,7 +293,7 @@ def cached_metadata(artifact: Artifact, shelf: Shelf) -> bytes:
         if found.verdict.outcome is not Outcome.MISS:
             return shelf.http.read_body(found)
         entry = shelf.entry(artifact).entry
-        return metadata_inside(entry.body_path, entry.body_offset, entry.size or 0) if entry.stored else b""
+        return metadata_inside(entry.body_path, entry.body_offset, entry.size or 0) if entry.stored else None
     except (CacheError, FormatError, InputError, OSError):
         return b""
 
@@ -293,7 +303,7 @@ def metadata_inside(wheel: Path, start: int, size: int) -> bytes:
     with wheel.open("rb") as file:
         file.seek(start)
         window = Window(file, size)
-        for member in zip_members(window):
-            if member.name.endswith(b".dist-info/METADATA") and member.name.count(b"/") == 1:
+        for member in zip_members(window, suffixes=(b".dist-info/METADATA",)):
+            if member.name.count(b"/") == 1:
                 return read_zip_member(window, member, limit=METADATA_LIMIT)
     return b""

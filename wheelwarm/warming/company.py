@@ -42,7 +42,12 @@ class Company:
 
     def lenders(self, shelf: Shelf) -> list[HttpCache]:
         """Return the caches from which a shelf's own can be filled."""
-        return [cache for cache in self.caches if cache.section != shelf.http.section]
+        return [cache for cache in self.caches if cache.section != shelf.http.section and cache.section.is_dir()]
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether an earlier part of the run has looked for anything, and may have stored it."""
+        return bool(self._seen)
 
     def before(self, artifact: Artifact, target: Target) -> Verdict | None:
         """Return what an earlier part of the run found in the same place before it filled it, if one looked there."""

@@ -59,3 +59,20 @@ def test_a_phase_without_bytes_has_no_bar() -> None:
     display.bars.phase("building demo 1.0")
 
     assert drawn(display).split()[1:] == ["building", "demo", "1.0"]
+
+
+def test_what_comes_after_the_files_moves_too() -> None:
+    """Once all bytes are there the line says what goes on next, and that it does go on."""
+    display = displayed(lambda: 0.0)
+    display.bars.expect(1, 10)
+    display.bars.begin("one.whl", 10)
+    display.bars.advance("one.whl", 10)
+    drawn(display)
+    assert display.finished
+
+    display.bars.phase("resolving")
+
+    spinner, word = drawn(display).split()
+    assert spinner
+    assert word == "resolving"
+    assert not display.finished

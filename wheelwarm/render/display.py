@@ -53,7 +53,10 @@ class Display(Progress):
         bars = self.bars
         self.columns = self.FETCHING if bars.total else self.WAITING
         if hasattr(self, "_task"):  # rich draws once before there is any task
-            self.update(self._task, description=bars.text, total=bars.total, completed=bars.arrived)
+            if bars.total is None and self.finished:
+                self.reset(self._task)  # what has all its bytes stands still, and more is to be done
+            arrived = bars.arrived if bars.total else 0
+            self.update(self._task, description=bars.text, total=bars.total, completed=arrived)
         yield self.make_tasks_table(self.tasks)
         if files := bars.slowest():
             yield file_table(files)

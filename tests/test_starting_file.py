@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wheelwarm.cli.warming import prefetch
 from wheelwarm.config import load
 from wheelwarm.errors import InputError
 from wheelwarm.starting_file import appended, start, starting_text
+from wheelwarm.targets.network import LANE_JOBS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,10 +40,19 @@ def test_all_that_it_shows_can_be_switched_on(tmp_path: Path, prefix: str) -> No
 
     assert plain.inputs.files == (str(tmp_path / "requirements.txt"),)
     assert (plain.options, plain.targets, plain.prune, plain.seed) == ({}, (), {}, None)
-    assert (whole.options, whole.seed) == ({"jobs": 32, "resolver": "pip", "only-binary": [":all:"]}, "verified")
+    assert (whole.options, whole.seed) == ({"jobs": LANE_JOBS, "resolver": "pip", "only-binary": [":all:"]}, "verified")
     assert len(whole.targets) == 2
     assert set(whole.prune) == {"older-than", "max-size"}
     assert whole.seed_hosts == {"packages.example.org": "never"}
+
+
+def test_what_it_shows_as_usual_is_usual(tmp_path: Path) -> None:
+    """The connections at once that it shows are those of a run that is told no number."""
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / "wheelwarm.toml").write_text(uncommented(starting_text(tmp_path, prefix="")))
+
+    assert load(tmp_path).options["jobs"] == LANE_JOBS
+    assert inspect.signature(prefetch).parameters["jobs"].default == LANE_JOBS
 
 
 def test_it_offers_what_is_there(tmp_path: Path) -> None:

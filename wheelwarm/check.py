@@ -12,8 +12,7 @@ from wheelwarm.model import Kind, Resolution, Row, Summary
 from wheelwarm.resolution.knowledge import known_resolution
 from wheelwarm.resolution.left_out import left_out
 from wheelwarm.resolution.question import input_digest
-from wheelwarm.shelf.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
-from wheelwarm.targets import wire
+from wheelwarm.shelf.lookup import Shelf, index_urls_of, wanted, wanted_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,15 +57,9 @@ def check(
 
     Raises ResolveError when no earlier run, pin or URL tells that and `ask_index` is off.
     """
-    started, now = time.monotonic(), time.time()
+    started = time.monotonic()
     with Ledger(target.cache_dir) as ledger:
-        shelf = Shelf(
-            target,
-            ledger,
-            now=now,
-            trusted_hosts=trusted_hosts_of(requirements, target),
-            learn_headers=lambda: wire.file_headers(target, environ),
-        )
+        shelf = Shelf.of(requirements, target, ledger, environ=environ)
         shelf.recall(input_digest(requirements, target))
         resolution = (
             _asked(requirements, shelf, environ, observer) if ask_index else known_resolution(requirements, shelf)

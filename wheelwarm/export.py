@@ -14,8 +14,7 @@ from wheelwarm.local_files import path_of
 from wheelwarm.model import LOCAL, Artifact, Kind, Reason
 from wheelwarm.resolution.choice import allowed_hashes, allows_format
 from wheelwarm.resolution.knowledge import known_resolution
-from wheelwarm.shelf.lookup import Shelf, trusted_hosts_of
-from wheelwarm.targets import wire
+from wheelwarm.shelf.lookup import Shelf
 from wheelwarm.wheelhouse.wheelhouse import LinkMode, Placed, Wheelhouse
 from wheelwarm.wheelhouse.wheelhouse_index import write_pages
 
@@ -92,13 +91,7 @@ def export(
     started = time.monotonic()
     _refuse_cache(options.directory, target.cache_dir)
     with Ledger(target.cache_dir) as ledger:
-        shelf = Shelf(
-            target,
-            ledger,
-            now=time.time(),
-            trusted_hosts=trusted_hosts_of(requirements, target),
-            learn_headers=lambda: wire.file_headers(target, environ),
-        )
+        shelf = Shelf.of(requirements, target, ledger, environ=environ)
         resolution = known_resolution(requirements, shelf)
         house = Wheelhouse(options.directory, mode=options.mode)
         observer.phase("exporting")

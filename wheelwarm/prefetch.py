@@ -16,8 +16,7 @@ from wheelwarm.model import Action, Artifact, Row, Summary
 from wheelwarm.resolution.knowledge import fresh_resolution, locked_wheels
 from wheelwarm.resolution.left_out import left_out
 from wheelwarm.resolution.question import input_digest
-from wheelwarm.shelf.lookup import Shelf, index_urls_of, trusted_hosts_of, wanted, wanted_metadata
-from wheelwarm.targets import wire
+from wheelwarm.shelf.lookup import Shelf, index_urls_of, wanted, wanted_metadata
 from wheelwarm.warming.recording import record
 
 if TYPE_CHECKING:
@@ -77,13 +76,7 @@ def prefetch(
 
         locking.check(options.lock)
     with Ledger(target.cache_dir) as ledger:
-        shelf = Shelf(
-            target,
-            ledger,
-            now=time.time(),
-            trusted_hosts=trusted_hosts_of(requirements, target),
-            learn_headers=lambda: wire.file_headers(target, environ),
-        )
+        shelf = Shelf.of(requirements, target, ledger, environ=environ)
         shelf.recall(input_digest(requirements, target))
         report = None
         if company is None and options.lock is None and not options.refresh:

@@ -61,6 +61,18 @@ class Shelf:
         self._headers: dict[str, str | None] = dict(traits.file_headers)
         self._learn_headers = learn_headers
 
+    @classmethod
+    def of(cls, requirements: RequirementSet, target: Target, ledger: Ledger, *, environ: Mapping[str, str]) -> Shelf:
+        """Look at a target's cache from now on, as its pip would for these requirements."""
+
+        def learn_headers() -> dict[str, str]:
+            from wheelwarm.targets import wire
+
+            return wire.file_headers(target, environ)
+
+        trusted = trusted_hosts_of(requirements, target)
+        return cls(target, ledger, now=time.time(), trusted_hosts=trusted, learn_headers=learn_headers)
+
     def recall(self, digest: str) -> None:
         """Look no further at what is as the last look at the same input, by its digest, found it."""
         self.looks = Looks(self.ledger, digest, self.target.identity, now=self.now)

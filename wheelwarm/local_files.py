@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,12 @@ def path_of(url: str) -> Path:
 def expanded(text: str) -> Path:
     """Return the path that a text names, `~` and `~user` as in a shell; of a user that nobody knows it is a folder."""
     return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for such a user
+
+
+def digest_of(path: Path, algorithm: str = "sha256") -> str:
+    """Return the digest of a file, in hex; OSError if it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def is_folder(url: str) -> bool:

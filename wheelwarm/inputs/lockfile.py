@@ -33,7 +33,7 @@ from wheelwarm import urls
 from wheelwarm.errors import InputError, ResolveError
 from wheelwarm.inputs import locks
 from wheelwarm.inputs.index_options import forced_format
-from wheelwarm.local_files import path_of
+from wheelwarm.local_files import digest_of, path_of
 from wheelwarm.model import Artifact, Kind, Resolution
 from wheelwarm.redaction import one_line, redact
 
@@ -108,14 +108,9 @@ def _check_paths(lock: Lock, artifacts: Iterable[Artifact]) -> None:
 def _has_hash(path: Path, hashes: Mapping[str, str]) -> bool:
     """Tell whether a file has one of the hashes, which is all that pip asks for."""
     try:
-        return any(_digest(path, name) == digest for name, digest in hashes.items())
+        return any(digest_of(path, name) == digest for name, digest in hashes.items())
     except OSError as exc:
         raise InputError(f"{path} cannot be read: {exc.strerror}.", hint="Make it readable for this user.") from exc
-
-
-def _digest(path: Path, algorithm: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def select_all(lock: Lock) -> tuple[Artifact, ...]:

@@ -14,6 +14,7 @@ from wheelwarm.inputs.input_names import is_project
 from wheelwarm.inputs.requirement_file import refuse_other_locks
 from wheelwarm.inputs.requirement_line import Parts, RequirementLine, check_scheme, parse, parse_editable
 from wheelwarm.inputs.requirement_text import place
+from wheelwarm.local_files import digest_of
 from wheelwarm.redaction import redact
 
 if TYPE_CHECKING:
@@ -220,9 +221,4 @@ def _refuse_forgotten_flag(text: str) -> None:
 
 def _local_digests(path: Path) -> list[str]:
     files = [path / name for name in ("pyproject.toml", "setup.py", "setup.cfg")] if path.is_dir() else [path]
-    return [_file_digest(file) if file.is_file() else "" for file in files]
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return [digest_of(file) if file.is_file() else "" for file in files]

@@ -5,7 +5,6 @@ Joins the two sections of the cache (HTTP entries, locally built wheels) with wh
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from contextlib import suppress
@@ -17,7 +16,7 @@ from wheelwarm.cache import freshness
 from wheelwarm.cache.format import key
 from wheelwarm.cache.http import HttpCache
 from wheelwarm.errors import InputError
-from wheelwarm.local_files import path_of
+from wheelwarm.local_files import digest_of, path_of
 from wheelwarm.model import HIT, LOCAL, STRONG_HASHES, Artifact, Kind, Outcome, Reason, Resolution, Verdict
 from wheelwarm.shelf.looks import Looks
 
@@ -252,10 +251,7 @@ class Shelf:
 def with_digest(artifact: Artifact) -> Artifact:
     """Return a local file's artifact with its sha256; a folder has none."""
     path = path_of(artifact.url)
-    if not path.is_file():
-        return artifact
-    with path.open("rb") as file:
-        return replace(artifact, hashes={"sha256": hashlib.file_digest(file, "sha256").hexdigest()})
+    return replace(artifact, hashes={"sha256": digest_of(path)}) if path.is_file() else artifact
 
 
 def wanted(resolution: Resolution, *, builds: bool = True) -> Iterator[Artifact]:

@@ -5,7 +5,6 @@ The parallel lane is wheelwarm's own; what it cannot do goes through the target'
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from wheelwarm.cache import format as cache_format
 from wheelwarm.cache import freshness
 from wheelwarm.errors import FetchError
 from wheelwarm.fetcher import Download, Fetched
+from wheelwarm.local_files import digest_of
 from wheelwarm.model import STRONG_HASHES, Action, Artifact, Kind, Lane, Outcome, Reason, StoredResponse, Verdict
 from wheelwarm.redaction import redact
 from wheelwarm.targets.network import only_pip_can
@@ -24,7 +24,6 @@ from wheelwarm.warming.seeding import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from wheelwarm.cache.http import HttpCache, Lookup
     from wheelwarm.fetcher import Fetcher
@@ -294,12 +293,12 @@ class Filler:
         expected = strong_hash(artifact)
         if expected is None:
             return Done(action=Action.SKIPPED, refusal=Reason.NO_HASH, asked=run.asked)
-        if self.seed.of(artifact) is Seed.NEVER or not path.is_file() or file_digest(path, expected[0]) != expected[1]:
+        if self.seed.of(artifact) is Seed.NEVER or not path.is_file() or digest_of(path, expected[0]) != expected[1]:
             return Done(action=Action.SKIPPED, refusal=Reason.NO_CACHING_HEADERS, asked=run.asked)
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)}
         body = self._shelf.http.new_body()
         shutil.copyfile(path, body)
-        self._shelf.http.store(artifact.url, self._seeded(headers, file_digest(path, "sha256")), body)
+        self._shelf.http.store(artifact.url, self._seeded(headers, digest_of(path, "sha256")), body)
         return Done(action=Action.SEEDED, asked=run.asked)
 
     def _build(self, artifact: Artifact) -> Done:
@@ -329,9 +328,3 @@ def check_hash(artifact: Artifact, fetched: Fetched) -> None:
             f"got {fetched.digests.get(name)}.",
             hint="The file and its index page disagree; try again later, or tell the index's operator.",
         )
-
-
-def file_digest(path: Path, algorithm: str) -> str:
-    """Return the hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()

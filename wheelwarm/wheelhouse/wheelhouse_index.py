@@ -15,6 +15,7 @@ from wheelwarm.cache.identify import identify
 from wheelwarm.errors import FormatError, InputError
 from wheelwarm.indexes import simple_pages
 from wheelwarm.indexes.simple_pages import Offered
+from wheelwarm.local_files import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,9 +65,8 @@ def _offer(house: Wheelhouse, path: Path, known: Mapping[str, str]) -> Offered |
     if not version:
         return None
     size = path.stat().st_size
+    sha256 = known.get(path.name) or digest_of(path)
     with path.open("rb") as file:
-        sha256 = known.get(path.name) or hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
         identity = identify(file, size)
         file.seek(0)
         metadata = core_metadata(file, size) if path.name.endswith(".whl") else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+import zipfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -204,6 +205,21 @@ def page_again(world: World) -> None:
     world.pip.run("download", "app", "-d", to, cache_dir=world.cache_dir, index=world.index, check=True)
 
 
+def rewritten(filename: str) -> Happening:
+    """Let a file of this machine have other bytes."""
+
+    def happen(world: World) -> None:
+        with zipfile.ZipFile(world.files / filename, "a") as wheel:
+            wheel.comment = b"another"
+
+    return happen
+
+
+def of_here(filename: str) -> Asking:
+    """Ask by the URL of a file of this machine, with its hash."""
+    return lambda world: (f"lib @ {(world.files / filename).as_uri()}{world.fragment(filename)}",)
+
+
 PAGES = aged("application/vnd.pypi.simple")
 EXPIRED, ASKED = ("index_page", "expired"), ("index_page", "always revalidated")
 SCENES = {
@@ -296,6 +312,10 @@ SCENES = {
     "a file of here": Scene(
         asks=lambda world: (str(world.files / LIB),), pip=OLD, works=True
     ),
+    "a file of here with its hash": Scene(asks=of_here(LIB), works=True),
+    "a file of here that has another hash by now": Scene(
+        asks=of_here(LIB), happened=(rewritten(LIB),), reasons={("wheel", "hash mismatch")}
+    ),
     "a newer version since": Scene(
         asks=names("lib"), happened=(newer_on_the_page,), reasons={("index_page", "other version")}
     ),
@@ -322,6 +342,8 @@ OFTEN = {
     "a lock that was written, its wheels gone",
     "a lock of a folder beside a file",
     "a folder beside the index",
+    "a file of here with its hash",
+    "a file of here that has another hash by now",
     "a newer version since",
 }
 

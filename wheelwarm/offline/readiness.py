@@ -16,7 +16,7 @@ from wheelwarm.cache.freshness import remaining
 from wheelwarm.errors import ResolveError
 from wheelwarm.inputs.index_options import forced_format
 from wheelwarm.inputs.requirement_line import RequirementLine
-from wheelwarm.local_files import is_folder, path_of
+from wheelwarm.local_files import digest_of, is_folder, path_of
 from wheelwarm.model import Artifact, Kind, Outcome, Reason, Verdict
 from wheelwarm.offline import offline
 from wheelwarm.resolution.choice import Choice
@@ -49,6 +49,12 @@ def local_path(text: str) -> Path | None:
     return None if "://" in text else Path(text)
 
 
+def has_one_hash(artifact: Artifact) -> bool:
+    """Tell whether a local file has one of the hashes that are stated, which is all that pip asks for."""
+    path = path_of(artifact.url)
+    return path.is_file() and any(digest_of(path, name) == digest for name, digest in artifact.hashes.items())
+
+
 @dataclass(frozen=True)
 class CacheDisk:
     """What one target's pip would find. Without slots, so that the demands are gathered just once."""
@@ -61,6 +67,8 @@ class CacheDisk:
         """Tell what pip would do for a file, or a wheel built from it."""
         if artifact.kind is Kind.BUILT_WHEEL and self._builds_anew(artifact):
             return Verdict(Outcome.MISS, Reason.NOT_BUILT)
+        if artifact.url.startswith("file:") and artifact.hashes and not has_one_hash(artifact):
+            return Verdict(Outcome.MISS, Reason.HASH_MISMATCH)
         return self.shelf.verdict(artifact)
 
     def _builds_anew(self, artifact: Artifact) -> bool:

@@ -123,11 +123,12 @@ def _rows(resolution: Resolution, shelf: Shelf) -> Iterator[Row]:
 
     An sdist whose wheel was built here is not asked for, and when all are built, nor are their build requirements.
     """
-    artifacts = list(wanted(resolution, builds=not shelf.target.elsewhere.everywhere))
+    artifacts = list(wanted(resolution, shelf))
     verdicts = {one.identity: shelf.verdict(one) for one in artifacts}
     builds = [one for one in artifacts if one.kind is Kind.BUILT_WHEEL]
+    sdists = [one for one in artifacts if one.kind is Kind.SDIST]
     unasked = {one.url for one in builds if verdicts[one.identity].warm}
-    if len(unasked) == len(builds):
+    if len(unasked) == len(builds) and not any(shelf.builds_anew(one.name) for one in sdists):
         unasked.update(resolution.build_requests)
     for artifact in artifacts:
         if artifact.kind is Kind.BUILT_WHEEL or artifact.url not in unasked:

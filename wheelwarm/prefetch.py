@@ -93,8 +93,7 @@ def _kept(requirements: RequirementSet, shelf: Shelf, options: Options) -> Prefe
     resolution = fresh_resolution(requirements, shelf, resolver=options.resolver) or locked_wheels(requirements, shelf)
     if resolution is None:
         return None
-    artifacts = wanted(resolution, builds=not shelf.target.elsewhere.everywhere)
-    found = [(one, shelf.verdict(one)) for one in artifacts]
+    found = [(one, shelf.verdict(one)) for one in wanted(resolution, shelf)]
     metadata = [shelf.verdict(one) for one in wanted_metadata(resolution)]
     if not all(verdict.warm for verdict in (*metadata, *(verdict for _, verdict in found))):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -53,6 +54,11 @@ def file_requests(index: Index) -> list[str]:
     asked = [request.path for request in (*index.artifact_requests(), *index.metadata_requests())]
     index.clear()
     return asked
+
+
+def hash_of(path: Path) -> str:
+    """Return the sha256 of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def run_pip(pip: PipEnvironment, command: str, file: str, index: Index, cache_dir: Path, to: Path) -> None:
@@ -114,6 +120,33 @@ def test_the_install_afterwards_builds_nothing(
 
     assert "Using cached tool-0.5-py3-none-any.whl" in installed.stdout + installed.stderr
     assert "Building wheel" not in installed.stdout + installed.stderr
+
+
+@pytest.mark.parametrize("how", ["hashes are checked", "no wheels are taken"])
+def test_a_wheel_that_pip_would_not_take_is_not_built(
+    pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path, how: str
+) -> None:
+    """Where a pip before 23.1 passes over the wheels that it has built, all that it builds from is there each time."""
+    publish(index, tmp_path / "files")
+    lines = ("--no-binary tool", "tool")
+    if how == "hashes are checked":
+        hashes = {path.name.split("-")[0]: hash_of(path) for path in sorted((tmp_path / "files").iterdir())}
+        lines = (f"tool==0.5 --hash=sha256:{hashes['tool']}", f"lib==2.0 --hash=sha256:{hashes['lib']}")
+    file = requirements_file(tmp_path, *lines)
+    pip, program = pip_of("22.3.1"), Program(pip_of("22.3.1"), index, cache_dir)
+
+    answer = program.run("prefetch", "-r", file, "--json")
+
+    asked = {"tool-0.5.tar.gz", "lib-2.0-py3-none-any.whl", "helper-3.0-py3-none-any.whl"}
+    assert answer.code == 0, answer.err
+    assert set(answer.outcomes("after").items()) >= {(name, ("hit", None)) for name in asked}
+    assert not list(cache_dir.glob("wheels/**/*.whl"))
+    for _ in range(2):
+        index.clear()
+        checked = program.run("check", "-r", file, "--json").outcomes()
+        assert checked == dict.fromkeys(asked, ("hit", None))
+        run_pip(pip, "install", file, index, cache_dir, tmp_path / "to")
+        assert file_requests(index) == []
 
 
 @every_pip

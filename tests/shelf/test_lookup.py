@@ -259,7 +259,7 @@ def test_sizes_come_from_the_disk_where_the_index_tells_none(shelf: Shelf) -> No
     assert shelf.measured(artifact_at("file:///x.whl")).size is None
 
 
-def test_what_pip_will_ask_for_is_enumerated() -> None:
+def test_what_pip_will_ask_for_is_enumerated(shelf: Shelf) -> None:
     """Each resolved file, the wheel built from an sdist that is not local, and what building asks for."""
     sdist = artifact_at("https://host.test/demo-1.0.tar.gz")
     resolution = Resolution(
@@ -267,7 +267,7 @@ def test_what_pip_will_ask_for_is_enumerated() -> None:
         supporting=(artifact_at("https://host.test/helper-1.0-py3-none-any.whl"), metadata_at(f"{URL}.metadata")),
         made=time.time(),
     )
-    assert [(one.kind, one.filename) for one in wanted(resolution)] == [
+    assert [(one.kind, one.filename) for one in wanted(resolution, shelf)] == [
         (Kind.WHEEL, "demo-1.0-py3-none-any.whl"),
         (Kind.SDIST, "demo-1.0.tar.gz"),
         (Kind.BUILT_WHEEL, "demo-1.0-*.whl"),

@@ -14,7 +14,6 @@ from wheelwarm import urls
 from wheelwarm.cache.format import normalise
 from wheelwarm.cache.freshness import remaining
 from wheelwarm.errors import ResolveError
-from wheelwarm.inputs.index_options import forced_format
 from wheelwarm.inputs.requirement_line import RequirementLine
 from wheelwarm.local_files import digest_of, is_folder, path_of
 from wheelwarm.model import Artifact, Kind, Outcome, Reason, Verdict
@@ -65,19 +64,11 @@ class CacheDisk:
 
     def verdict(self, artifact: Artifact) -> Verdict:
         """Tell what pip would do for a file, or a wheel built from it."""
-        if artifact.kind is Kind.BUILT_WHEEL and self._builds_anew(artifact):
+        if artifact.kind is Kind.BUILT_WHEEL and self.shelf.builds_anew(artifact.name):
             return Verdict(Outcome.MISS, Reason.NOT_BUILT)
         if artifact.url.startswith("file:") and artifact.hashes and not has_one_hash(artifact):
             return Verdict(Outcome.MISS, Reason.HASH_MISMATCH)
         return self.shelf.verdict(artifact)
-
-    def _builds_anew(self, artifact: Artifact) -> bool:
-        """Tell whether this pip passes over the wheel that it has built."""
-        target, options = self.shelf.target, self.requirements.options
-        if target.traits.always_takes_built_wheels:
-            return False
-        checks_hashes = options.require_hashes or bool(self.requirements.hashes)
-        return checks_hashes or forced_format(options.over(target.setting), artifact.name) == "sdist"
 
     def in_folder(self, artifact: Artifact) -> bool:
         """Tell whether a `--find-links` folder has a file of that name."""

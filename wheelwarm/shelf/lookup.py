@@ -38,7 +38,8 @@ class Shelf:
     """One target's cache, with what is known about it: answers what pip would find.
 
     `now` is in seconds since the epoch, UTC; `trusted_hosts` are those whose plain http pip caches. `learn_headers`
-    asks pip what it sends; it is called when a Vary names a header that the pip's version does not fix.
+    asks pip what it sends; it is called when a Vary names a header that the pip's version does not fix. `builds_anew`
+    tells of which projects pip passes over the wheels that it has built.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Shelf:
         now: float,
         trusted_hosts: Sequence[str] = (),
         learn_headers: Callable[[], Mapping[str, str]] = dict,
+        builds_anew: Callable[[str], bool] = lambda _name: False,
     ) -> None:
         traits = target.traits
         self.target = target
@@ -56,6 +58,7 @@ class Shelf:
         self.now = now
         self.trusted_hosts = tuple(trusted_hosts)
         self.http = HttpCache(target.cache_dir, layout=traits.layout, inherits_permissions=traits.inherits_permissions)
+        self.builds_anew = builds_anew
         self.looks: Looks | None = None
         self._headers: dict[str, str | None] = dict(traits.file_headers)
         self._learn_headers = learn_headers
@@ -69,8 +72,14 @@ class Shelf:
 
             return wire.file_headers(target, environ)
 
-        trusted = trusted_hosts_of(requirements, target)
-        return cls(target, ledger, now=time.time(), trusted_hosts=trusted, learn_headers=learn_headers)
+        return cls(
+            target,
+            ledger,
+            now=time.time(),
+            trusted_hosts=trusted_hosts_of(requirements, target),
+            learn_headers=learn_headers,
+            builds_anew=builds_anew_of(requirements, target),
+        )
 
     def recall(self, digest: str) -> None:
         """Look no further at what is as the last look at the same input, by its digest, found it."""
@@ -254,17 +263,23 @@ def with_digest(artifact: Artifact) -> Artifact:
     return replace(artifact, hashes={"sha256": digest_of(path)}) if path.is_file() else artifact
 
 
-def wanted(resolution: Resolution, *, builds: bool = True) -> Iterator[Artifact]:
+def wanted(resolution: Resolution, shelf: Shelf) -> Iterator[Artifact]:
     """Yield the artifacts that pip will ask for: each resolved file, the wheel built from it, build requirements.
 
-    Without `builds` an sdist stands for itself.
+    An sdist stands for itself where another machine builds it, and where pip builds it each time.
     """
     for artifact in resolution.artifacts:
         yield artifact
-        if builds and artifact.kind is Kind.SDIST and urls.verdict_of(artifact.url, ()) is not LOCAL:
+        if artifact.kind is Kind.SDIST and keeps_built(artifact, shelf):
             pattern = f"{artifact.name}-{artifact.version}-*.whl"
             yield replace(artifact, kind=Kind.BUILT_WHEEL, filename=pattern, hashes={}, size=None)
     yield from (one for one in resolution.supporting if one.kind is not Kind.METADATA)
+
+
+def keeps_built(sdist: Artifact, shelf: Shelf) -> bool:
+    """Tell whether the wheel that pip builds from an sdist is one that it would take the next time."""
+    is_local = urls.verdict_of(sdist.url, ()) is LOCAL
+    return not (is_local or shelf.target.elsewhere.everywhere or shelf.builds_anew(sdist.name))
 
 
 def wanted_metadata(resolution: Resolution) -> Iterator[Artifact]:
@@ -275,6 +290,21 @@ def wanted_metadata(resolution: Resolution) -> Iterator[Artifact]:
 def trusted_hosts_of(requirements: RequirementSet, target: Target) -> tuple[str, ...]:
     """Every host that the input or pip's configuration trusts."""
     return (*requirements.options.trusted_hosts, *(target.setting("trusted-host") or "").split())
+
+
+def builds_anew_of(requirements: RequirementSet, target: Target) -> Callable[[str], bool]:
+    """Return what tells of a project whether the target's pip builds it although it has a wheel that it has built.
+
+    Before 23.1 pip does so where hashes are checked, and where it is to take no wheels.
+    """
+    if target.traits.always_takes_built_wheels:
+        return lambda _name: False
+    if requirements.options.require_hashes or requirements.hashes:
+        return lambda _name: True
+    from wheelwarm.inputs.index_options import forced_format
+
+    options = requirements.options.over(target.setting)
+    return lambda name: forced_format(options, name) == "sdist"
 
 
 def index_urls_of(requirements: RequirementSet, target: Target) -> tuple[str, ...]:

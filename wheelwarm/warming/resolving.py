@@ -226,5 +226,5 @@ class Resolving:
     def _discard_damaged(self) -> bool:
         """Remove what the last run for this input left and is damaged now: pip may have failed on it."""
         previous = self._previous()
-        known = wanted(previous) if previous else ()
+        known = wanted(previous, self.shelf) if previous else ()
         return sum(self.filler.discard(artifact, self.shelf.verdict(artifact)) for artifact in known) > 0

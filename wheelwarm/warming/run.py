@@ -94,8 +94,7 @@ class Run:
 
             locking.check_folders(self.options.lock, resolution.artifacts)
         self.filler.seed = self.options.seed.knowing(resolution.asked)
-        builds = not self.shelf.target.elsewhere.everywhere
-        artifacts, metadata = list(wanted(resolution, builds=builds)), list(wanted_metadata(resolution))
+        artifacts, metadata = list(wanted(resolution, self.shelf)), list(wanted_metadata(resolution))
         before = {one.identity: self._before(one) for one in (*artifacts, *metadata)}
         if self.options.dry_run:
             rows = tuple(planned(one, before[one.identity]) for one in artifacts)

@@ -412,6 +412,17 @@ def test_an_empty_directory_is_a_usage_error(command: list[str]) -> None:
     assert "empty name" in result.stderr
 
 
+@pytest.mark.parametrize("command", [["stats"], ["list"], ["verify"]])
+def test_a_directory_that_is_not_there_is_said(tmp_path: Path, command: list[str]) -> None:
+    """A cache that is to come is empty, and so is one whose name was misspelt: the answer comes with a warning."""
+    result = CliRunner().invoke(app, [*command, "--cache-dir", str(tmp_path / "cahce")])
+
+    assert result.exit_code == 0
+    assert "0 entries" in result.output
+    assert f"warning: There is no cache directory {tmp_path / 'cahce'}.\n" in result.stderr
+    assert not any(tmp_path.iterdir())
+
+
 def test_versions_that_cannot_be_read_are_a_usage_error(stock: Stock) -> None:
     """What a pattern says of versions is checked before anything is looked at."""
     answer = run(stock, "list", "demo>=x")

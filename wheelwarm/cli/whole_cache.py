@@ -27,9 +27,16 @@ Python = Annotated[
 
 
 def cache_of(python: str | None, cache_dir: str | None) -> tuple[Path, Reader]:
-    """Find the cache, and for whom it is looked at; a given cache needs no process unless a Python is named too."""
+    """Find the cache, and for whom it is looked at; a given cache needs no process unless a Python is named too.
+
+    One that is given and is not there is as empty as any new one, and more likely misspelt.
+    """
     from wheelwarm.holdings.reclaim import Reader
 
+    if cache_dir is not None and not (given := expanded(cache_dir)).is_dir():
+        from wheelwarm.render import print_warnings
+
+        print_warnings([f"There is no cache directory {given}."])
     if cache_dir is not None and python is None:
         return expanded(cache_dir).absolute(), Reader()
     from wheelwarm.targets.probing import probe

@@ -48,10 +48,12 @@ def local_path(text: str) -> Path | None:
     return None if "://" in text else Path(text)
 
 
-def has_one_hash(artifact: Artifact) -> bool:
-    """Tell whether a local file has one of the hashes that are stated, which is all that pip asks for."""
+def is_another(artifact: Artifact) -> bool:
+    """Tell whether a file of this machine has none of the hashes that are stated of it, so that pip refuses it."""
+    if not artifact.hashes or not artifact.url.startswith("file:"):
+        return False
     path = path_of(artifact.url)
-    return path.is_file() and any(digest_of(path, name) == digest for name, digest in artifact.hashes.items())
+    return path.is_file() and all(digest_of(path, name) != digest for name, digest in artifact.hashes.items())
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class CacheDisk:
         """Tell what pip would do for a file, or a wheel built from it."""
         if artifact.kind is Kind.BUILT_WHEEL and self.shelf.builds_anew(artifact.name):
             return Verdict(Outcome.MISS, Reason.NOT_BUILT)
-        if artifact.url.startswith("file:") and artifact.hashes and not has_one_hash(artifact):
+        if artifact.direct and is_another(artifact):
             return Verdict(Outcome.MISS, Reason.HASH_MISMATCH)
         return self.shelf.verdict(artifact)
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Programs that the tests start are to write as a user's do: without it an answer waits in a buffer.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 # Shared machines stall; a slow example is no failure.
 hypothesis.settings.register_profile("wheelwarm", deadline=None)
 hypothesis.settings.load_profile("wheelwarm")

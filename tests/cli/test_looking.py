@@ -251,7 +251,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(stock: Stock) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
 @pytest.mark.parametrize(
     "arguments",
-    [["stats"], ["stats", "--json"], ["list"], ["list", "--format", "paths"], ["remove", "nothing", "--yes", "--json"]],
+    [
+        *(["stats"], ["stats", "--json"], ["list"], ["list", "--format", "paths"]),
+        *(["remove", "nothing", "--yes", "--json"], ["prune", "--keep", "nowhere.txt", "--dry-run", "--json"]),
+    ],
 )
 def test_an_answer_without_a_place_is_an_error(stock: Stock, arguments: list[str]) -> None:
     """Where the output cannot be written, as on a full disk, that is one sentence and exit code 3."""
@@ -263,6 +266,15 @@ def test_an_answer_without_a_place_is_an_error(stock: Stock, arguments: list[str
     assert done.returncode == 3
     assert done.stderr.splitlines()[0] == "error: Standard output cannot be written: No space left on device."
     assert "Traceback" not in done.stderr
+
+
+def test_what_is_said_of_an_answer_comes_after_it(stock: Stock) -> None:
+    """Where both go to one log, as on a build server, the count stands below the rows that it counts."""
+    command = [sys.executable, "-m", "wheelwarm", "list", "--cache-dir", str(stock.root)]
+
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1].startswith("6 entries, ")
 
 
 @pytest.mark.parametrize("command", ["stats", "list", "list --json", "list --format paths"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
 import zipfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgpack  # type: ignore[import-untyped]
 import pytest
 
-from tests.helpers.artifacts import make_sdist, make_wheel
+from tests.helpers.artifacts import make_sdist, make_wheel, unpack
 from tests.helpers.index import ETAG_ONLY, NONE, PYPI, Profile, serve_index
 from tests.helpers.locks import lock_text
 from tests.helpers.program import Program
@@ -108,8 +107,7 @@ def lock_with_folder(*filenames: str) -> Asking:
     """Ask by a lock of a project's folder, and of these files."""
 
     def ask(world: World) -> tuple[str, ...]:
-        with tarfile.open(world.files / "alone-1.0.tar.gz") as sdist:
-            sdist.extractall(world.folder, filter="data")
+        unpack(world.files / "alone-1.0.tar.gz", world.folder)
         files = {world.index.file_url(name): world.files / name for name in filenames}
         more = '\n[[packages]]\nname = "alone"\ndirectory.path = "alone-1.0"\n'
         (world.folder / "pylock.toml").write_text(lock_text(files).removesuffix("packages = []\n") + more)

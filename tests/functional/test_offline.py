@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-import tarfile
 import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 from packaging.pylock import Pylock
 
-from tests.helpers.artifacts import make_sdist, make_wheel
+from tests.helpers.artifacts import make_sdist, make_wheel, unpack
 from tests.helpers.index import ETAG_ONLY, NONE, PYPI, serve_index
 from tests.helpers.program import Program
 
@@ -152,8 +151,7 @@ def test_an_incomplete_run_writes_no_lock(pip_of: PipOf, index: Index, tmp_path:
 def test_a_folder_beside_files_is_for_lines(pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path) -> None:
     """From a lock with hashes pip installs no folder: a pylock.toml is refused at once, a .txt works."""
     publish(index, tmp_path / "files")
-    with tarfile.open(make_sdist(tmp_path, "mine", "1.0", requires=["lib"])) as sdist:
-        sdist.extractall(tmp_path, filter="data")
+    unpack(make_sdist(tmp_path, "mine", "1.0", requires=["lib"]), tmp_path)
     pip, asked = pip_of("26.3"), ("prefetch", str(tmp_path / "mine-1.0"), "--lock")
     program, lines = Program(pip, index, cache_dir), tmp_path / "offline.txt"
 

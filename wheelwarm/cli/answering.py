@@ -33,24 +33,39 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def answering(command: str, *, as_json: bool, offline_ok: bool = False) -> Iterator[None]:
     """Turn what a command raises into a message and an exit code; with `offline_ok`, no network is exit code 0."""
     try:
-        with _written():
-            yield
-    except WheelwarmError as error:
-        raise typer.Exit(_tell(error, command, as_json=as_json, offline_ok=offline_ok)) from None
+        with _with_a_reader():
+            try:
+                with _written():
+                    yield
+            except WheelwarmError as error:
+                raise typer.Exit(_tell(error, command, as_json=as_json, offline_ok=offline_ok)) from None
+            except OSError as error:
+                if _is_of_output(error):
+                    raise
+                raise typer.Exit(_tell(_of_system(error), command, as_json=as_json)) from None
     except KeyboardInterrupt:
         typer.echo("Interrupted.", err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _with_a_reader() -> Iterator[None]:
+    """End in order when the answer has nowhere to go, that of an error included."""
+    try:
+        yield
     except BrokenPipeError:
         # The reader has seen enough, as in `wheelwarm list | head`.
         _drop_output()
         raise typer.Exit(0) from None
     except OSError as error:
-        if error.filename is None and error.errno in _FULL:
-            # The answer has no place, as on a full disk.
-            _drop_output()
-            typer.echo(f"error: Standard output cannot be written: {error.strerror or error}.", err=True)
-            raise typer.Exit(FAILED) from None
-        raise typer.Exit(_tell(_of_system(error), command, as_json=as_json)) from None
+        _drop_output()
+        typer.echo(f"error: Standard output cannot be written: {error.strerror or error}.", err=True)
+        raise typer.Exit(FAILED) from None
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Tell whether it is the answer that cannot be written, as on a full disk: files have names."""
+    return isinstance(error, BrokenPipeError) or (error.filename is None and error.errno in _FULL)
 
 
 def _tell(error: WheelwarmError, command: str, *, as_json: bool, offline_ok: bool = False) -> int:
@@ -59,7 +74,8 @@ def _tell(error: WheelwarmError, command: str, *, as_json: bool, offline_ok: boo
 
     passes = offline_ok and isinstance(error, OfflineError)
     if as_json:
-        render.print_json(command, "partial" if passes else "error", {}, [render.error_data(error)])
+        with _written():
+            render.print_json(command, "partial" if passes else "error", {}, [render.error_data(error)])
     if passes:
         render.print_note(f"{error.message} {error.hint}")
         return 0

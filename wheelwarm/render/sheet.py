@@ -86,6 +86,7 @@ def answer() -> Sheet:
 
 def aside() -> Sheet:
     """Return where all else goes: standard error."""
+    _write_answer()
     if is_pipe(sys.stderr):
         return Pipe(sys.stderr)
     return Screen(stderr())
@@ -110,7 +111,15 @@ def stderr() -> Console:
     """Return the console of progress, notes and errors."""
     from rich.console import Console
 
+    _write_answer()
+
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def _write_answer() -> None:
+    """Write what was answered so far, so that it comes first where both go to one log."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def is_pipe(file: TextIO) -> bool:

@@ -46,12 +46,8 @@ def test_all_that_it_shows_can_be_switched_on(tmp_path: Path, prefix: str) -> No
     assert whole.seed_hosts == {"packages.example.org": "never"}
 
 
-def test_what_it_shows_as_usual_is_usual(tmp_path: Path) -> None:
+def test_what_it_shows_as_usual_is_usual() -> None:
     """The connections at once that it shows are those of a run that is told no number."""
-    (tmp_path / "requirements.txt").touch()
-    (tmp_path / "wheelwarm.toml").write_text(uncommented(starting_text(tmp_path, prefix="")))
-
-    assert load(tmp_path).options["jobs"] == LANE_JOBS
     assert inspect.signature(prefetch).parameters["jobs"].default == LANE_JOBS
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def path_of(url: str) -> Path:
@@ -25,6 +29,11 @@ def digest_of(path: Path, algorithm: str = "sha256") -> str:
     """Return the digest of a file, in hex; OSError if it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def has_one_of(path: Path, hashes: Mapping[str, str]) -> bool:
+    """Tell whether a file has one of these hashes, by algorithm, which is all that pip asks for; OSError as above."""
+    return any(digest_of(path, name) == digest for name, digest in hashes.items())
 
 
 def is_folder(url: str) -> bool:

@@ -33,19 +33,24 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def answering(command: str, *, as_json: bool, offline_ok: bool = False) -> Iterator[None]:
     """Turn what a command raises into a message and an exit code; with `offline_ok`, no network is exit code 0."""
     try:
-        with _with_a_reader():
-            try:
-                with _written():
-                    yield
-            except WheelwarmError as error:
-                raise typer.Exit(_tell(error, command, as_json=as_json, offline_ok=offline_ok)) from None
-            except OSError as error:
-                if _is_of_output(error):
-                    raise
-                raise typer.Exit(_tell(_of_system(error), command, as_json=as_json)) from None
+        with _with_a_reader(), _telling(command, as_json=as_json, offline_ok=offline_ok), _written():
+            yield
     except KeyboardInterrupt:
         typer.echo("Interrupted.", err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _telling(command: str, *, as_json: bool, offline_ok: bool) -> Iterator[None]:
+    """Tell what went wrong, unless it is that the answer has nowhere to go."""
+    try:
+        yield
+    except WheelwarmError as error:
+        raise typer.Exit(_tell(error, command, as_json=as_json, offline_ok=offline_ok)) from None
+    except OSError as error:
+        if _is_of_output(error):
+            raise
+        raise typer.Exit(_tell(_of_system(error), command, as_json=as_json)) from None
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from wheelwarm import urls
 from wheelwarm.errors import InputError, ResolveError
 from wheelwarm.inputs import locks
 from wheelwarm.inputs.index_options import forced_format
-from wheelwarm.local_files import digest_of, path_of
+from wheelwarm.local_files import has_one_of, path_of
 from wheelwarm.model import Artifact, Kind, Resolution
 from wheelwarm.redaction import one_line, redact
 
@@ -106,9 +106,9 @@ def _check_paths(lock: Lock, artifacts: Iterable[Artifact]) -> None:
 
 
 def _has_hash(path: Path, hashes: Mapping[str, str]) -> bool:
-    """Tell whether a file has one of the hashes, which is all that pip asks for."""
+    """Tell whether a file has one of the hashes; InputError where it cannot be read."""
     try:
-        return any(digest_of(path, name) == digest for name, digest in hashes.items())
+        return has_one_of(path, hashes)
     except OSError as exc:
         raise InputError(f"{path} cannot be read: {exc.strerror}.", hint="Make it readable for this user.") from exc
 

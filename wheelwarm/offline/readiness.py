@@ -15,7 +15,7 @@ from wheelwarm.cache.format import normalise
 from wheelwarm.cache.freshness import remaining
 from wheelwarm.errors import ResolveError
 from wheelwarm.inputs.requirement_line import RequirementLine
-from wheelwarm.local_files import digest_of, is_folder, path_of
+from wheelwarm.local_files import has_one_of, is_folder, path_of
 from wheelwarm.model import Artifact, Kind, Outcome, Reason, Verdict
 from wheelwarm.offline import offline
 from wheelwarm.resolution.choice import Choice
@@ -53,7 +53,7 @@ def is_another(artifact: Artifact) -> bool:
     if not artifact.hashes or not artifact.url.startswith("file:"):
         return False
     path = path_of(artifact.url)
-    return path.is_file() and all(digest_of(path, name) != digest for name, digest in artifact.hashes.items())
+    return path.is_file() and not has_one_of(path, artifact.hashes)
 
 
 @dataclass(frozen=True)

@@ -86,10 +86,10 @@ def answer() -> Sheet:
 
 def aside() -> Sheet:
     """Return where all else goes: standard error."""
+    if not is_pipe(sys.stderr):
+        return Screen(stderr())
     _write_answer()
-    if is_pipe(sys.stderr):
-        return Pipe(sys.stderr)
-    return Screen(stderr())
+    return Pipe(sys.stderr)
 
 
 def stdout() -> Console:
@@ -112,7 +112,6 @@ def stderr() -> Console:
     from rich.console import Console
 
     _write_answer()
-
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 

@@ -144,7 +144,7 @@ def user_and_password(netloc: str) -> tuple[str, str] | None:
 
 def netrc_credentials(host: str) -> tuple[str, str] | None:
     """Return what $NETRC, ~/.netrc or ~/_netrc say of a host; a file that cannot be read says nothing, as for pip."""
-    found = first_netrc(os.environ.get("NETRC"), os.path.expanduser("~"))  # noqa: PTH111 - Path raises without a home
+    found = first_netrc(os.environ.get("NETRC"), str(expanded("~")))
     entry = found.authenticators(host) if found else None
     return (entry[0] or entry[1] or "", entry[2] or "") if entry else None
 

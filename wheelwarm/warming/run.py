@@ -44,7 +44,6 @@ class Run:
     filler: Filler = field(init=False)
     resolving: Resolving = field(init=False)
     resolution: Resolution = field(init=False)
-    has_changed: bool = False
     shared: frozenset[tuple[Kind, str]] = frozenset()
     bytes_downloaded: int = 0
     unneeded: tuple[Artifact, ...] = ()
@@ -114,8 +113,7 @@ class Run:
         """Resolve, with a look at the cache first where that, or another target's files, will change it."""
         theirs = self.company.usable(self.shelf.target)
         known = self.resolving.known()
-        self.has_changed = known is None or self.company.has_begun
-        if theirs or known is None:
+        if known is None or self.company.has_begun:
             self.snapshot = Snapshot.of(self.shelf)
         self._share(theirs)
         self.observer.phase("resolving")
@@ -157,10 +155,6 @@ class Run:
         self.unneeded = tuple(one for identity, (one, _) in self.resolving.ahead.items() if identity not in wanted)
         return done
 
-    def _now(self, artifact: Artifact, before: Verdict) -> Verdict:
-        """Look at the disk once more if pip, or an earlier part of the run, may have changed what was there before."""
-        return self._after(artifact, before) if self.has_changed else before
-
     def _after(self, artifact: Artifact, before: Verdict) -> Verdict:
         """Look at the disk once more, unless nothing can have changed since it was looked at."""
         return self.shelf.verdict(artifact) if self.snapshot or not before.warm else before
@@ -169,7 +163,9 @@ class Run:
         self, artifacts: Sequence[Artifact], before: Mapping[tuple[Kind, str], Verdict]
     ) -> dict[tuple[Kind, str], Done]:
         """Fetch what is missing, build requirements too, then build with what is there."""
-        steps = {one.identity: step_for(one, self._now(one, before[one.identity])) for one in artifacts}
+        # Without a snapshot nobody was at work since the look before: neither pip nor an earlier part of the run.
+        now = {one.identity: self.shelf.verdict(one) for one in artifacts} if self.snapshot else before
+        steps = {one.identity: step_for(one, now[one.identity]) for one in artifacts}
         self.observer.phase("fetching")
         fetchable = [one for one in artifacts if steps[one.identity] in (Step.FETCH, Step.REVALIDATE)]
         done = {one.identity: self._note(one, result) for one, result in self.filler.fill(fetchable)}

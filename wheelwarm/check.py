@@ -121,14 +121,13 @@ def _asked(requirements: RequirementSet, shelf: Shelf, environ: Mapping[str, str
 def _rows(resolution: Resolution, shelf: Shelf) -> Iterator[Row]:
     """Yield a row for each artifact that `pip install` would ask for.
 
-    An sdist whose wheel was built here is not asked for, and when all are built, nor are their build requirements.
+    An sdist whose wheel was built here is not asked for, and when none is built any more, nor are build requirements.
     """
     artifacts = list(wanted(resolution, shelf))
     verdicts = {one.identity: shelf.verdict(one) for one in artifacts}
-    builds = [one for one in artifacts if one.kind is Kind.BUILT_WHEEL]
-    sdists = [one for one in artifacts if one.kind is Kind.SDIST]
-    unasked = {one.url for one in builds if verdicts[one.identity].warm}
-    if len(unasked) == len(builds) and not any(shelf.builds_anew(one.name) for one in sdists):
+    unasked = {one.url for one in artifacts if one.kind is Kind.BUILT_WHEEL and verdicts[one.identity].warm}
+    sdists = {one.url for one in resolution.artifacts if one.kind is Kind.SDIST}
+    if sdists <= unasked or shelf.target.elsewhere.everywhere:
         unasked.update(resolution.build_requests)
     for artifact in artifacts:
         if artifact.kind is Kind.BUILT_WHEEL or artifact.url not in unasked:

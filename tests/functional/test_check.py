@@ -12,7 +12,7 @@ import msgpack  # type: ignore[import-untyped]
 import pytest
 
 from tests.functional.test_prefetch import OFTEN, every_pip, publish, requirements_file, spoil
-from tests.helpers.artifacts import make_wheel
+from tests.helpers.artifacts import make_wheel, unpack
 from tests.helpers.index import PYPI, redirect, serve_index
 from tests.helpers.program import Program
 
@@ -235,6 +235,31 @@ def test_what_is_installed_and_builds_is_asked_for(
     index.clear()
     to = str(tmp_path / "to")
     modern_pip.run("install", "tool", "helper==3.0", "--target", to, cache_dir=cache_dir, index=index, check=True)
+    assert [request.path for request in index.artifact_requests()] == ["/files/helper-3.0-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_what_a_local_project_builds_with_is_asked_for(
+    pip_of: PipOf, index: Index, tmp_path: Path, cache_dir: Path, as_folder: bool
+) -> None:
+    """A project of this machine is built each time, so that check tells of what it is built with."""
+    publish(index, tmp_path / "files")
+    project = tmp_path / "files" / "tool-0.5.tar.gz"
+    if as_folder:
+        unpack(project, tmp_path)
+        project = tmp_path / "tool-0.5"
+    pip, program = pip_of("26.3"), Program(pip_of("26.3"), index, cache_dir)
+    program.run("prefetch", str(project))
+    whole = program.run("check", str(project), "--json").outcomes()
+
+    program.run("remove", "helper", "--yes")
+    answer = program.run("check", str(project), "--json")
+    index.clear()
+    to = str(tmp_path / "to")
+    pip.run("install", str(project), "--target", to, cache_dir=cache_dir, index=index, check=True)
+
+    assert whole["helper-3.0-py3-none-any.whl"] == ("hit", None)
+    assert (answer.code, answer.outcomes()["helper-3.0-py3-none-any.whl"]) == (1, ("miss", "absent"))
     assert [request.path for request in index.artifact_requests()] == ["/files/helper-3.0-py3-none-any.whl"]
 
 

@@ -24,7 +24,8 @@ class Background:
         self._at_last = at_last
         self._jobs: list[Job] = []
         self._is_cancelled = False
-        self._loop = asyncio.new_event_loop()
+        # Windows' usual loop watches no sockets of others.
+        self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._serve, name="fetch")
         self._thread.start()
 

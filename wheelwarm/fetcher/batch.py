@@ -140,14 +140,9 @@ class Batch(Generic[T]):
         """Fetch a file whole, or its first part and have the others fetched too."""
         body = self._new_body()
         self._bodies.add(body)
-        in_parts = parts.suits(download, jobs=self._jobs)
-        size = download.size or 0
-        end = parts.ends_of(size)[0] if in_parts else None
-        lead = Piece(self._connections, download, body, self._watcher, end=end)
-        await lead.fetch()
-        if lead.end is None:
-            return lead.fetched()
-        parted = parts.Parted(self._connections, download, body, self._watcher, lead=lead, size=size)
-        for start, end in parted.spans:
-            self._add(size, download, partial(parted.fetch, start, end))
-        return None
+        if parts.suits(download, jobs=self._jobs):
+            add = partial(self._add, download.size or 0, download)
+            return await parts.Parted(self._connections, download, body, self._watcher, add=add).begin()
+        piece = Piece(self._connections, download, body, self._watcher)
+        await piece.fetch()
+        return piece.fetched()

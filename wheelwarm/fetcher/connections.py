@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from wheelwarm.fetcher.answers import Answer
     from wheelwarm.targets.network import Network
 
+BUFFER = 256 * 1024
 MAX_REDIRECTS = 30  # as requests
 LONGEST_PAUSE_SECONDS = 60
 # When an address has not answered for so long the host's next one is tried too (RFC 8305, 5).
@@ -82,6 +83,7 @@ class Connections:
     def __init__(self, network: Network) -> None:
         self.network = network
         self._trust = Trust(network)
+        self._buffer = memoryview(bytearray(BUFFER))
         self._idle: dict[Route, list[Wire]] = {}
         self._wires: WeakSet[Wire] = WeakSet()
         self._pauses: dict[Place, float] = {}
@@ -176,18 +178,26 @@ class Connections:
     async def _connect(self, route: Route) -> Wire:
         context = self._trust.trusting if route.is_trusted else self._trust.verifying
         if not route.proxy:
-            return await self._dial(route.server, context)
-        wire = await self._dial(Place.of(route.proxy), self._trust.verifying)
-        if route.is_tunnel:
-            await self._tunnel(wire, route, context)
+            return await self._secured(await self._dial(route.server), route.server, context)
+        proxy = Place.of(route.proxy)
+        if not route.is_tunnel:
+            return await self._secured(await self._dial(proxy), proxy, self._trust.verifying)
+        # TLS within TLS is asyncio's to do, from the start.
+        wire = await self._dial(proxy, self._trust.verifying if proxy.scheme == "https" else None)
+        await self._tunnel(wire, route, context)
         return wire
 
-    async def _dial(self, place: Place, context: ssl.SSLContext) -> Wire:
+    async def _secured(self, wire: Wire, place: Place, context: ssl.SSLContext) -> Wire:
+        if place.scheme == "https":
+            await wire.secure(context, place.host)
+        return wire
+
+    async def _dial(self, place: Place, context: ssl.SSLContext | None = None) -> Wire:
         _, wire = await asyncio.get_running_loop().create_connection(
-            lambda: Wire(self.network.timeout),
+            lambda: Wire(self.network.timeout, self._buffer),
             place.host,
             place.port,
-            ssl=context if place.scheme == "https" else None,
+            ssl=context,
             happy_eyeballs_delay=NEXT_ADDRESS_SECONDS,
         )
         self._wires.add(wire)

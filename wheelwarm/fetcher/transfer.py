@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -66,7 +67,8 @@ class Piece:
     """A file, or the bytes of it from `start` to `end` (exclusive, None: all), over as many connections as it takes.
 
     Of a file, the first piece asks for its bytes up to `end` and becomes the whole (`end` is None then) where the
-    server sends that. Later pieces come with the `etag` of the first.
+    server sends that; once the server has shown that it sends parts, `divide` is called, for others to fetch the rest
+    beside it. Later pieces come with the `etag` of the first.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Piece:
         start: int = 0,
         end: int | None = None,
         etag: str | None = None,
+        divide: Callable[[], None] | None = None,
     ) -> None:
         self._connections = connections
         self._download = download
@@ -86,16 +89,18 @@ class Piece:
         self._watcher = watcher
         self._start = start
         self._etag = etag
+        self._divide = divide
+        self._is_alone = not start
         self.end = end
         self.head: Answer | None = None
         self._start_over()
 
     async def fetch(self) -> None:
-        """Fetch it. Raises FetchError (RangeError for a later piece that the server refuses), CacheError."""
+        """Fetch it. Raises FetchError (RangeError where others fetch the rest and this is refused), CacheError."""
         try:
             await persistently(self._connections, self._download.url, self._attempt)
         except RangeError:
-            if self._start:
+            if not self._is_alone:
                 raise
             self.end = None
             await persistently(self._connections, self._download.url, self._attempt)
@@ -127,7 +132,7 @@ class Piece:
                 answer, wire = answered
                 check_status(self._download.url, answer, ranged=bool(wanted))
                 self._begin(answer)
-                with writing(self._download.name, self._body), self._body.open("r+b" if self.at else "wb") as file:
+                with writing(self._download.name, self._body), self._open() as file:
                     file.seek(self.at)
                     await wire.receive(partial(self._keep, file))
         except RangeError:
@@ -148,7 +153,7 @@ class Piece:
         """See that what comes is what was asked for, or all of it from the start."""
         if answer.status == PARTIAL:
             self._check_part(answer)
-        elif self._start:
+        elif not self._is_alone:
             raise RangeError(f"The server does not send {redact(self._download.url)} in parts.")
         else:
             self._start_over()
@@ -157,6 +162,9 @@ class Piece:
             self.head = answer.as_whole()
             if not self._start:
                 self._watcher.begin(self._download.name, answer.whole_size)
+            if self._divide and answer.status == PARTIAL:
+                self._is_alone = False
+                self._divide()
 
     def _check_part(self, answer: Answer) -> None:
         part = answer.part
@@ -166,6 +174,11 @@ class Piece:
         if not fits or (self.end and part and part[2] != expected) or not answer.etag:
             raise RangeError(f"The server sent another part of {redact(self._download.url)} than it was asked for.")
 
+    def _open(self) -> BinaryIO:
+        """Open the body, empty for a whole that begins; what is there, and what others write there, is kept."""
+        is_new = self._is_alone and not self.at
+        return open(self._body, "wb", opener=None if is_new else _untouched)
+
     def _keep(self, file: BinaryIO, piece: memoryview) -> None:
         file.write(piece)
         self.at += len(piece)
@@ -173,6 +186,11 @@ class Piece:
             for digest in self.hashes.values():
                 digest.update(piece)
         self._watcher.advance(self._download.name, len(piece))
+
+
+def _untouched(path: str, flags: int) -> int:
+    """Open a file to be written where it is written, and keep the rest."""
+    return os.open(path, flags & ~os.O_TRUNC, 0o666)
 
 
 @contextmanager

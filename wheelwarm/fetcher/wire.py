@@ -7,12 +7,14 @@ nearly all body, and copying it through a parser takes as long as checking its h
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 import h11
 
 from wheelwarm.fetcher.answers import Answer, WireError
+from wheelwarm.fetcher.tls import secured
 
 if TYPE_CHECKING:
     import ssl
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     Sink = Callable[[memoryview], object]
 
-BUFFER = 256 * 1024
 LONGEST_HEAD = 128 * 1024
 # What is read to its end only to keep the connection: the page that comes with a 404, say.
 LONGEST_REST = 64 * 1024
@@ -28,15 +29,20 @@ PATIENCE_SECONDS = 1
 
 
 class Wire(asyncio.BufferedProtocol):
-    """One connection. It bears a silence of `timeout` seconds, and raises WireError for all that goes wrong."""
+    """One connection. It bears a silence of `timeout` seconds, and raises WireError for all that goes wrong.
+
+    What comes is read into `buffer` and taken from there at once: those of one loop may share it, which keeps it in the
+    processor's cache.
+    """
 
     transport: asyncio.Transport
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, buffer: memoryview) -> None:
         self._timeout = timeout
-        self._buffer = memoryview(bytearray(BUFFER))
+        self._buffer = buffer
         self._news = asyncio.Event()
         self._http = h11.Connection(h11.CLIENT)
+        self._heard_at = 0.0
         self._stated: int | None = None
         self._left = 0
         self._sink: Sink | None = None
@@ -57,6 +63,7 @@ class Wire(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take what came; an error of the sink's ends the connection, and is raised where the body is awaited."""
         came = self._buffer[:nbytes]
+        self._heard_at = time.monotonic()
         try:
             if self._sink:
                 self._pour(self._sink, came)
@@ -67,7 +74,8 @@ class Wire(asyncio.BufferedProtocol):
         except BaseException as exc:  # noqa: BLE001 - raised again by whoever waits for the body
             self._failure = exc
             self.abort()
-        self._news.set()
+        if not (self._sink and self._left) or self._failure:
+            self._news.set()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - that it ended is all that counts
         """Tell whoever waits; h11 knows whether an answer may end so."""
@@ -109,15 +117,13 @@ class Wire(asyncio.BufferedProtocol):
         return _answer(url, event)
 
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
-        """Speak TLS with a host from here on: a proxy has agreed to hand everything on to it."""
-        loop = asyncio.get_running_loop()
+        """Speak TLS with a host from here on; raises OSError, ssl.SSLError for what TLS has against it."""
         try:
-            tunnel = await loop.start_tls(self.transport, self, context, server_hostname=host)
+            self.transport = await secured(self.transport, self, context, host)
         except BaseException:
-            # The end of such a connection is told to asyncio's own half of the handshake, never to us.
+            # The end of such a connection is told to the handshake, never to us.
             self._is_open, self._is_lost = False, True
             raise
-        self.transport = cast("asyncio.Transport", tunnel)
         self._http, self._is_over = h11.Connection(h11.CLIENT), True
 
     async def receive(self, sink: Sink) -> None:
@@ -176,13 +182,16 @@ class Wire(asyncio.BufferedProtocol):
         return event
 
     async def _hear(self) -> None:
-        """Wait for the next bytes or the end."""
+        """Wait for the next bytes, of a body of stated length for the last, or for the end of the connection."""
         self._news.clear()
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._news.wait()
-        except TimeoutError:
-            raise WireError(f"the server said nothing for {self._timeout:g} seconds") from None
+        self._heard_at = time.monotonic()
+        while not self._news.is_set():
+            patience = self._heard_at + self._timeout - time.monotonic()
+            if patience <= 0:
+                raise WireError(f"the server said nothing for {self._timeout:g} seconds")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._news.wait()
         if self._failure:
             raise self._failure
 

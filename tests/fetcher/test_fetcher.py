@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import shutil
 import socketserver
+import ssl
 import subprocess
+import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
 from tests.helpers.index import Fault, Index, failure, redirect, serve_index
 from tests.helpers.listening import listening
@@ -310,6 +313,37 @@ def test_an_unknown_authority_is_left_to_pip(index: Index, url: str, folder: Pat
     assert "CERTIFICATE_VERIFY_FAILED" in error.message
     assert error.pip_may
     assert not index.requests
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the system itself verifies there")
+def test_what_the_system_trusts_is_read_once(
+    index: Index, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run trusts whom it trusted at first: reading all authorities for each connection takes longer than that."""
+    stranger = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    stranger.issue_cert("localhost").configure_cert(context)
+    authorities = folder / "system.pem"
+    shutil.copy(index.ca_bundle, authorities)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError), context.wrap_socket(self.request, server_side=True) as served:
+                served.recv(1)
+                served.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with (
+        listening(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port,
+        Fetcher(Network(retries=0, timeout=5.0)) as fetcher,
+    ):
+        fetched = fetch_all(fetcher, [url], folder)[url]
+        stranger.cert_pem.write_to_path(str(authorities))
+        other = fetch_all(fetcher, [elsewhere := f"https://localhost:{port}/x"], folder)[elsewhere]
+
+    assert isinstance(fetched, Fetched)
+    assert isinstance(other, FetchError)
+    assert other.message.startswith(f"TLS failed for {elsewhere}: ")
 
 
 @pytest.mark.parametrize("form", ["localhost", "localhost:{port}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,13 @@ def test_pips_settings_of_trust_and_patience_count() -> None:
         {"cert": "/ca.pem", "client_cert": "/me.pem", "timeout": "30", "retries": "2"}, trusted_hosts=["host"], jobs=3
     )
     assert configured == Network(
-        ca_bundle="/ca.pem", client_cert="/me.pem", timeout=30.0, retries=2, jobs=3, trusted_hosts=("host",)
+        ca_bundle="/ca.pem",
+        trusts_system=True,
+        client_cert="/me.pem",
+        timeout=30.0,
+        retries=2,
+        jobs=3,
+        trusted_hosts=("host",),
     )
 
 
@@ -93,10 +100,29 @@ def test_the_bundles_of_requests_beat_pips(name: str) -> None:
     assert network({"cert": "/ca.pem"}, environ={name: "/other.pem"}).ca_bundle == "/other.pem"
 
 
+@pytest.mark.parametrize(
+    ("pip", "python", "config", "expected"),
+    [
+        ("24.1.2", "3.12.1", {}, False),
+        ("24.2", "3.12.1", {}, True),
+        ("26.3", "3.10.0", {}, True),
+        ("25.0", "3.9.18", {}, False),
+        ("26.3", "3.12.1", {"use_deprecated": "legacy-certs"}, False),
+        ("23.2", "3.11.0", {"use_feature": "fast-deps truststore"}, True),
+    ],
+)
+def test_what_the_system_trusts_counts_where_pip_has_truststore(
+    pip: str, python: str, config: dict[str, str], expected: bool
+) -> None:
+    """Since pip 24.2, for Python 3.10 and later, or as a feature before; what pip then does `test_trust.py` asks it."""
+    target = replace(target_with(**config), pip=pip, version=python)
+    assert network_of(target, environ={}, trusted_hosts=(), jobs=1).trusts_system is expected
+
+
 @pytest.mark.parametrize("value", ["soon", "0", ""])
 def test_a_patience_that_is_none_leaves_the_default(value: str) -> None:
     """A setting that is no number, or none at all, is as if it were not there."""
-    assert network({"timeout": value, "retries": "many"}) == Network()
+    assert network({"timeout": value, "retries": "many"}) == network()
 
 
 @pytest.mark.parametrize(

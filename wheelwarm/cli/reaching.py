@@ -18,7 +18,12 @@ Proxy = Annotated[
 ]
 Cert = Annotated[
     str | None,
-    typer.Option("--cert", metavar="PATH", help="Trust these certificate authorities alone.", rich_help_panel=NETWORK),
+    typer.Option(
+        "--cert",
+        metavar="PATH",
+        help="Trust these certificate authorities (with pip before 24.2, no others).",
+        rich_help_panel=NETWORK,
+    ),
 ]
 ClientCert = Annotated[
     str | None,

@@ -159,7 +159,7 @@ class Connections:
             wire.abort()
         try:
             async with asyncio.timeout(self.network.timeout):
-                return await self._connect(route)
+                return await self._verified(route)
         except TimeoutError:
             raise WireError(f"connecting took longer than {self.network.timeout:g} seconds") from None
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as exc:
@@ -174,6 +174,16 @@ class Connections:
             self._idle.setdefault(route, []).append(wire)
         else:
             wire.abort()
+
+    async def _verified(self, route: Route) -> Wire:
+        verifying = self._trust.verifying
+        try:
+            return await self._connect(route)
+        except ssl.SSLCertVerificationError:
+            # Another connection may have widened it meanwhile.
+            if verifying is self._trust.verifying and not self._trust.widen():
+                raise
+            return await self._connect(route)
 
     async def _connect(self, route: Route) -> Wire:
         context = self._trust.trusting if route.is_trusted else self._trust.verifying

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +20,29 @@ class Trust:
     """
 
     def __init__(self, network: Network) -> None:
-        self.verifying = ssl_context(network.ca_bundle)
-        self.trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._network = network
+        self._may_widen = network.trusts_system and network.ca_bundle is not None
+        self.verifying = self._as_client(ssl_context(network.ca_bundle))
+        self.trusting = self._as_client(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         self.trusting.check_hostname = False
         self.trusting.verify_mode = ssl.CERT_NONE
-        for context in (self.verifying, self.trusting):
-            context.set_alpn_protocols(["http/1.1"])
-            if network.client_cert:
-                load_client_certificate(context, network.client_cert)
+
+    def widen(self) -> bool:
+        """Verify by what the system trusts too, where pip does; False where nothing changes by that.
+
+        Only when the bundle does not do: it takes as long as five files to read all that a system trusts.
+        """
+        if not self._may_widen:
+            return False
+        self._may_widen = False
+        self.verifying = self._as_client(system_context(self._network.ca_bundle))
+        return True
+
+    def _as_client(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        context.set_alpn_protocols(["http/1.1"])
+        if self._network.client_cert:
+            load_client_certificate(context, self._network.client_cert)
+        return context
 
 
 def ssl_context(ca_bundle: str | None) -> ssl.SSLContext:
@@ -35,9 +51,7 @@ def ssl_context(ca_bundle: str | None) -> ssl.SSLContext:
     Raises FetchError for a bundle that cannot be read.
     """
     if ca_bundle is None:
-        import truststore
-
-        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return system_context()
     try:
         if Path(ca_bundle).is_dir():
             return ssl.create_default_context(capath=ca_bundle)
@@ -47,6 +61,22 @@ def ssl_context(ca_bundle: str | None) -> ssl.SSLContext:
             f"The certificate bundle {ca_bundle} cannot be read: {exc.strerror or exc}.",
             hint="Name an existing PEM file by --cert, PIP_CERT, REQUESTS_CA_BUNDLE or pip.conf.",
         ) from exc
+
+
+def system_context(beside: str | None = None) -> ssl.SSLContext:
+    """Trust what the system does, and the authorities of a bundle beside it."""
+    import truststore
+
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if beside and Path(beside).is_dir():
+        context.load_verify_locations(capath=beside)
+    elif beside:
+        context.load_verify_locations(cafile=beside)
+    if sys.platform in ("win32", "darwin"):
+        return context
+    # Elsewhere truststore reads all of the system's authorities for each connection, which takes 20 ms: what has them
+    # from a first one, made of nothing, needs them no more.
+    return context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost").context
 
 
 def load_client_certificate(context: ssl.SSLContext, path: str) -> None:

@@ -30,10 +30,12 @@ class Network:
     """How to reach servers, as the target's pip would: trust, identity, patience, and what only pip can do.
 
     `timeout` is in seconds; `trusted_hosts` are `host` or `host:port`; `proxy` goes for every host, else
-    `proxies` do, by scheme, but for the hosts of NO_PROXY; `index_urls` may hold credentials, and are never shown.
+    `proxies` do, by scheme, but for the hosts of NO_PROXY; `index_urls` may hold credentials, and are never shown. A
+    `ca_bundle` counts alone, or beside what the system trusts too (`trusts_system`).
     """
 
     ca_bundle: str | None = None
+    trusts_system: bool = False
     client_cert: str | None = None
     trusted_hosts: tuple[str, ...] = ()
     timeout: float = 15.0
@@ -61,6 +63,7 @@ def network_of(
     proxy, proxies = target.setting("proxy") or "", system_proxies()
     return Network(
         ca_bundle=bundle or None,
+        trusts_system=_trusts_system(target),
         client_cert=target.setting("client-cert") or None,
         trusted_hosts=tuple(trusted_hosts),
         # pip, too, takes 0 for no setting.
@@ -73,6 +76,15 @@ def network_of(
         # Which of the two wins has changed between pips (26.3 ignores the environment, NO_PROXY and bundles too).
         only_pip=bool(proxy and (proxies or environ.get("NO_PROXY") or environ.get("no_proxy"))),
     )
+
+
+def _trusts_system(target: Target) -> bool:
+    """Tell whether the target's pip verifies by truststore, to which a bundle only adds (measured, 22.3 to 26.3)."""
+    if "truststore" in (target.setting("use-feature") or ""):
+        return True
+    is_legacy = "legacy-certs" in (target.setting("use-deprecated") or "")
+    python = tuple(int(part) for part in target.version.split(".")[:2])
+    return target.traits.trusts_system and python >= (3, 10) and not is_legacy
 
 
 def system_proxies() -> Mapping[str, str]:

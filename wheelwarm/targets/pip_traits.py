@@ -54,6 +54,11 @@ class PipTraits:
         return not self._since(25, 3)
 
     @property
+    def trusts_system(self) -> bool:
+        """Whether, on Python 3.10 and later, what the system trusts counts beside a bundle that is named."""
+        return self._since(24, 2)
+
+    @property
     def groups(self) -> bool:
         """Whether it has `--group` (PEP 735)."""
         return self._since(25, 1)

@@ -190,3 +190,24 @@ def test_an_address_that_does_not_answer_holds_nobody_up(tmp_path: Path, monkeyp
         started = time.monotonic()
         assert fetch(network(index, timeout=20.0), url, tmp_path).path.read_bytes() == BODY
         assert time.monotonic() - started < 10
+
+
+def test_a_host_is_looked_up_once(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many connections are made, the name server has one question to answer; one that fails is asked again."""
+    really_resolve = socket.getaddrinfo
+    asked: list[str] = []
+
+    def resolve(host: str, port: int, *args: Any, **options: Any) -> Any:
+        asked.append(host)
+        if len(asked) == 1:
+            raise socket.gaierror(socket.EAI_AGAIN, "try again")
+        return really_resolve(host, port, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    downloads = [Download(name=str(at), url=index.put(f"/files/{at}.bin", BODY)) for at in range(8)]
+    numbers = iter(range(9))
+    with Fetcher(network(index, retries=1, jobs=8)) as fetcher:
+        results = list(fetcher.fetch_all(downloads, new_body=lambda: tmp_path / str(next(numbers))))
+
+    assert all(isinstance(result, Fetched) for _, result in results)
+    assert asked == ["localhost"] * 2

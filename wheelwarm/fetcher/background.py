@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    Addresses = list[tuple[Any, ...]]
 
 
 class Job(Protocol):
@@ -17,6 +21,33 @@ class Job(Protocol):
         """End it now; called in the event loop, more than once perhaps."""
 
 
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop that asks for a host's addresses once, however many connections to it are made.
+
+    Of as many questions at a time name servers may lose some, and the system asks again after five seconds.
+    It watches sockets that it has not made, which Windows' usual loop does not.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._addresses: dict[object, asyncio.Future[Addresses]] = {}
+
+    async def getaddrinfo(  # type: ignore[override]
+        self, host: str | None, port: int | None, **options: int
+    ) -> Addresses:
+        """Return what `socket.getaddrinfo` tells; its OSError is told to all who wait, and then forgotten."""
+        question = (host, port, *sorted(options.items()))
+        if question not in self._addresses:
+            asked = self.run_in_executor(None, partial(socket.getaddrinfo, host, port, **options))
+            self._addresses[question] = asked
+            asked.add_done_callback(partial(self._forget_failure, question))
+        return await asyncio.shield(self._addresses[question])
+
+    def _forget_failure(self, question: object, answered: asyncio.Future[Addresses]) -> None:
+        if answered.cancelled() or answered.exception():
+            del self._addresses[question]
+
+
 class Background:
     """The thread and its loop; `at_last` is awaited before they end."""
 
@@ -24,8 +55,7 @@ class Background:
         self._at_last = at_last
         self._jobs: list[Job] = []
         self._is_cancelled = False
-        # Windows' usual loop watches no sockets of others.
-        self._loop = asyncio.SelectorEventLoop()
+        self._loop = Loop()
         self._thread = threading.Thread(target=self._serve, name="fetch")
         self._thread.start()
 

@@ -36,7 +36,8 @@ def check_target(requirements: RequirementSet, target: Target) -> None:
 
 def _check_python(requirements: RequirementSet, target: Target) -> None:
     """Refuse a Python that a file is not for, as pip refuses a project by its Requires-Python."""
-    if (target.setting("ignore-requires-python") or "").lower() in ("1", "true", "yes", "on"):
+    is_ignored = (target.setting("ignore-requires-python") or "").lower() in ("1", "true", "yes", "on")
+    if is_ignored or not requirements.pythons:
         return
     from packaging.version import Version
 

@@ -156,15 +156,15 @@ def user_and_password(netloc: str) -> tuple[str, str] | None:
 
 def netrc_credentials(host: str) -> tuple[str, str] | None:
     """Return what $NETRC, ~/.netrc or ~/_netrc say of a host; a file that cannot be read says nothing, as for pip."""
-    found = first_netrc(os.environ.get("NETRC"), str(expanded("~")))
+    found = first_netrc(os.environ.get("NETRC"), os.environ.get("HOME"), os.environ.get("USERPROFILE"))
     entry = found.authenticators(host) if found else None
     return (entry[0] or entry[1] or "", entry[2] or "") if entry else None
 
 
 @cache
-def first_netrc(named: str | None, home: str) -> netrc.netrc | None:
-    """Read the first file of credentials that there is, once a run."""
-    for path in (named and str(expanded(named)), f"{home}/.netrc", f"{home}/_netrc"):
+def first_netrc(named: str | None, *_homes: str | None) -> netrc.netrc | None:
+    """Read the first file of credentials that there is, once for what `~` is made of."""
+    for path in (named and str(expanded(named)), str(expanded("~/.netrc")), str(expanded("~/_netrc"))):
         if path and Path(path).exists() and (found := netrc_file(path)):
             return found
     return None

@@ -211,3 +211,21 @@ def test_a_host_is_looked_up_once(index: Index, tmp_path: Path, monkeypatch: pyt
 
     assert all(isinstance(result, Fetched) for _, result in results)
     assert asked == ["localhost"] * 2
+
+
+def test_a_silent_name_server_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run ends at its timeout, or at once by Ctrl-C, while the system still waits for an answer."""
+    answers = threading.Event()
+
+    def resolve(*_args: Any, **_options: Any) -> Any:
+        answers.wait(20)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    started = time.monotonic()
+    try:
+        with pytest.raises(FetchError, match=r"connecting took longer than 0\.5 seconds"):
+            fetch(Network(retries=0, timeout=0.5), "https://silent.example/x", tmp_path)
+        assert time.monotonic() - started < 10
+    finally:
+        answers.set()

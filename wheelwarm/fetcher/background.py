@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,16 +36,31 @@ class Loop(asyncio.SelectorEventLoop):
     async def getaddrinfo(  # type: ignore[override]
         self, host: str | None, port: int | None, **options: int
     ) -> Addresses:
-        """Return what `socket.getaddrinfo` tells; its OSError is told to all who wait, and then forgotten."""
+        """Return what `socket.getaddrinfo` tells; its error is told to all who wait, and then forgotten."""
         question = (host, port, *sorted(options.items()))
         if question not in self._addresses:
-            asked = self.run_in_executor(None, partial(socket.getaddrinfo, host, port, **options))
+            asked = self._ask(partial(socket.getaddrinfo, host, port, **options))
             self._addresses[question] = asked
             asked.add_done_callback(partial(self._forget_failure, question))
         return await asyncio.shield(self._addresses[question])
 
+    def _ask(self, question: Callable[[], Addresses]) -> asyncio.Future[Addresses]:
+        """Ask in a thread for which no end of the program waits: a name server may be silent for long."""
+        answer: asyncio.Future[Addresses] = self.create_future()
+
+        def ask() -> None:
+            try:
+                tell = partial(answer.set_result, question())
+            except Exception as exc:  # noqa: BLE001 - raised where the answer is awaited
+                tell = partial(answer.set_exception, exc)
+            with suppress(RuntimeError):  # nobody waits any longer, and the loop is closed
+                self.call_soon_threadsafe(tell)
+
+        threading.Thread(target=ask, name="look up", daemon=True).start()
+        return answer
+
     def _forget_failure(self, question: object, answered: asyncio.Future[Addresses]) -> None:
-        if answered.cancelled() or answered.exception():
+        if answered.exception():
             del self._addresses[question]
 
 

@@ -14,12 +14,12 @@ from wheelwarm import urls
 from wheelwarm.cache import format as cache_format
 from wheelwarm.cache import freshness
 from wheelwarm.cache.format import normalise
-from wheelwarm.errors import FetchError, FormatError, InputError
+from wheelwarm.errors import FormatError, InputError
 from wheelwarm.indexes import index_page
 from wheelwarm.model import Artifact, Kind, StoredResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+    from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
     from wheelwarm.fetcher import Fetched, Fetcher
     from wheelwarm.indexes.index_page import Link
@@ -58,13 +58,16 @@ class Pages:
         """
         pages = [url for project in projects for url in self._unread.pop(project, ())]
         answered = set()
-        for url, fetched in self._fetch(pages, conditional=True):
+
+        def take(url: str, fetched: Fetched) -> None:
             is_other = replaced is not None and fetched.status != 304 and self._is_stored(url)
             if self._renewed(url, fetched):
                 answered.add(url)
             # Only now, when whoever looks from here on finds the new state.
             if replaced is not None and is_other:
                 replaced.add(url)
+
+        self._fetch(pages, take, conditional=True)
         return answered
 
     def cached_links(self, project: str) -> list[Link]:
@@ -90,12 +93,14 @@ class Pages:
         pages = [url for project in projects for url in self._unread.pop(project, ())]
         absent = [url for url in pages if not self._read_cached(url)]
         if fetch:
-            for url, fetched in self._fetch(absent):
-                self._parse(url, fetched.path.read_bytes(), fetched.headers, base=fetched.url)
-                fetched.path.unlink()
+            self._fetch(absent, self._take)
             return
         for url in absent:
             self._unread.setdefault(urls.page_project(url), []).append(url)
+
+    def _take(self, url: str, fetched: Fetched) -> None:
+        self._parse(url, fetched.path.read_bytes(), fetched.headers, base=fetched.url)
+        fetched.path.unlink()
 
     def _read_cached(self, url: str) -> bool:
         """Use the cached page, whatever its freshness: pip has just asked for it."""
@@ -140,7 +145,8 @@ class Pages:
             and freshness.varies_by_known(fetched.headers, headers)
         )
 
-    def _fetch(self, pages: Iterable[str], *, conditional: bool = False) -> Iterator[tuple[str, Fetched]]:
+    def _fetch(self, pages: Iterable[str], take: Callable[[str, Fetched], None], *, conditional: bool = False) -> None:
+        """Fetch these and have each read as it comes, where it came: one thread that reads disturbs no other."""
         if self._fetcher is None:
             return
         # A look at the cache alone has no use for an HTTP client.
@@ -152,9 +158,12 @@ class Pages:
             for url in pages
             if not only_pip_can(url, self._fetcher.network)
         ]
-        for download, fetched in self._fetcher.fetch_all(downloads, new_body=self._shelf.http.new_body):
-            if not isinstance(fetched, FetchError):
-                yield download.url, fetched
+        for _ in self._fetcher.fetch_each(
+            downloads,
+            new_body=self._shelf.http.new_body,
+            then=lambda download, fetched: take(download.url, fetched),
+        ):
+            pass
 
     def _request_headers(self, url: str, *, conditional: bool) -> dict[str, str]:
         """Return what pip sends, as far as it is known, with the validator of what is stored."""

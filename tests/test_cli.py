@@ -20,8 +20,11 @@ from tests.functional.test_prefetch import publish
 from tests.helpers.index import Fault
 from tests.helpers.program import Program
 from tests.helpers.uv_world import needs_uv
+from tests.targets.test_pip_errors import broken_sdist
+from tests.targets.test_target import is_running
 from wheelwarm.cli import app
 from wheelwarm.cli.commands import COMMANDS
+from wheelwarm.warming.filling import BUILDS_AT_ONCE
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
@@ -213,6 +216,55 @@ def test_a_signal_leaves_nothing_behind(
     assert (process.returncode, b"Traceback" in err) == (code, False)
     assert time.monotonic() - started < 10
     assert not list(cache_dir.rglob("*.tmp"))
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+SLOW_BUILD = """
+import os, pathlib, time
+def prepare_metadata_for_build_wheel(directory, settings=None):
+    info = pathlib.Path(directory, "{name}-1.0.dist-info")
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n")
+    (info / "WHEEL").write_text("Wheel-Version: 1.0\\n")
+    return info.name
+def build_wheel(directory, settings=None, metadata=None):
+    pathlib.Path(os.environ["BUILDS"], "{name}").write_text(str(os.getpid()))
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_every_build(
+    modern_pip: PipEnvironment,
+    index: Index,
+    tmp_path: Path,
+    cache_dir: Path,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    """Ctrl-C ends all that is built side by side, at once, and those that would come next are not begun."""
+    builds = tmp_path / "builds"
+    builds.mkdir()
+    (tmp_path / "tmp").mkdir()
+    names = [f"slow{letter}" for letter in "abcdef"]
+    for name in names:
+        index.add(broken_sdist(tmp_path, name, SLOW_BUILD.format(name=name)))
+    environ = {
+        **modern_pip.environ(cache_dir=cache_dir, index=index),
+        "BUILDS": str(builds),
+        "TMPDIR": str(tmp_path / "tmp"),
+    }
+    command = [sys.executable, "-m", "wheelwarm", "prefetch", *names, "--python", str(modern_pip.python)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_until(lambda: len(list(builds.iterdir())) >= min(2, BUILDS_AT_ONCE))
+        started = time.monotonic()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=50)
+
+    assert (process.returncode, b"Traceback" in err) == (code, False)
+    assert time.monotonic() - started < 10
+    assert not any(is_running(int(path.read_text() or "0")) for path in builds.iterdir())
     assert not list((tmp_path / "tmp").iterdir())
 
 

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
@@ -81,18 +83,20 @@ class Target:
         scratch: Path,
         log: Path | None = None,
         on_line: Callable[[str], None] | None = None,
+        among: Running | None = None,
     ) -> Completed:
         """Run this target's pip without prompts, its temporary files below `scratch`, and wait for it.
 
         `log` gets pip's debug log, and that of the pips which it starts for builds (they inherit PIP_LOG).
-        `on_line` gets each line of standard output as it comes. An interrupt ends pip and all it started.
+        `on_line` gets each line of standard output as it comes. An interrupt ends pip and all it started; one that
+        runs in another thread than the main one is ended by whoever holds it `among` others.
         """
         env = pip_environment(environ)
         env.update(TMPDIR=str(scratch), TMP=str(scratch), TEMP=str(scratch), PIP_CACHE_DIR=str(self.cache_dir))
         if log:
             # Without -v, or -q, pip keeps CacheControl's own lines out of every log.
             env |= {"PIP_LOG": str(log), "PIP_VERBOSE": "1"}
-        return run([*self.pip_command, *arguments], environ=env, on_line=on_line)
+        return run([*self.pip_command, *arguments], environ=env, on_line=on_line, among=among)
 
 
 def pip_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -108,8 +112,45 @@ def pip_environment(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+class Running:
+    """The processes that several threads wait for: an interrupt, which only the main thread hears of, ends them all."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._is_over = False
+
+    @contextmanager
+    def including(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """Count a process among these while the block lasts; one that comes too late is ended at once."""
+        with self._lock:
+            self._processes.add(process)
+            is_over = self._is_over
+        if is_over:
+            stop(process)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._processes.discard(process)
+
+    def stop(self) -> None:
+        """End all of them, and each that comes later."""
+        with self._lock:
+            self._is_over = True
+            processes = [*self._processes]
+        for process in processes:
+            signal_group(process, signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+        for process in processes:
+            stop(process)
+
+
 def run(
-    command: Sequence[str], *, environ: Mapping[str, str], on_line: Callable[[str], None] | None = None
+    command: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    on_line: Callable[[str], None] | None = None,
+    among: Running | None = None,
 ) -> Completed:
     """Run a command to its end with nothing on its standard input.
 
@@ -118,8 +159,9 @@ def run(
     with tempfile.TemporaryFile() as err:
         process = start(command, environ, err)
         try:
-            out = "".join(read_lines(process, on_line))
-            code = process.wait()
+            with among.including(process) if among else nullcontext():
+                out = "".join(read_lines(process, on_line))
+                code = process.wait()
         except BaseException:
             stop(process)
             raise

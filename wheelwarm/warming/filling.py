@@ -142,7 +142,11 @@ class Filler:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(BUILDS_AT_ONCE, thread_name_prefix="build") as pool:
-            yield from zip(artifacts, pool.map(self._build, artifacts), strict=True)
+            try:
+                yield from zip(artifacts, pool.map(self._build, artifacts), strict=True)
+            except BaseException:
+                self._pip.stop()
+                raise
 
     def discard(self, artifact: Artifact, verdict: Verdict) -> bool:
         """Remove what pip, which is to fetch or build it, would take from its cache and fail on; False for nothing."""

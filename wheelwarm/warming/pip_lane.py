@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import FetchError
+from wheelwarm.targets.target import Running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,11 @@ class PipLane:
         # Nothing gets installed, so a wish never to install outside a virtual environment does not apply.
         self._environ = kept | {"PIP_REQUIRE_VIRTUALENV": "0"}
         self._scratch = scratch
+        self._running = Running()
+
+    def stop(self) -> None:
+        """End every pip that runs in whatever thread, for good."""
+        self._running.stop()
 
     def run(self, command: str, folder_option: str, artifact: Artifact) -> PipRun:
         """Run `pip download` or `pip wheel` for one artifact by its URL, exactly as pip's wheel cache keys it."""
@@ -49,6 +55,7 @@ class PipLane:
             environ=self._environ,
             scratch=self._scratch,
             log=log,
+            among=self._running,
         )
         return PipRun(completed=completed, folder=folder, log=log)
 

@@ -24,7 +24,7 @@ from tests.targets.test_pip_errors import broken_sdist
 from tests.targets.test_target import is_running
 from wheelwarm.cli import app
 from wheelwarm.cli.commands import COMMANDS
-from wheelwarm.warming.filling import BUILDS_AT_ONCE
+from wheelwarm.warming.filling import PIPS_AT_ONCE
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
@@ -257,7 +257,7 @@ def test_a_signal_ends_every_build(
     }
     command = [sys.executable, "-m", "wheelwarm", "prefetch", *names, "--python", str(modern_pip.python)]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        wait_until(lambda: len(list(builds.iterdir())) >= min(2, BUILDS_AT_ONCE))
+        wait_until(lambda: len(list(builds.iterdir())) >= min(2, PIPS_AT_ONCE))
         started = time.monotonic()
         process.send_signal(number)
         _, err = process.communicate(timeout=50)

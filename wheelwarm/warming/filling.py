@@ -1,6 +1,6 @@
 """From a plan to entries: fetch and store, revalidate, seed, build, each lane as pip would leave the cache.
 
-The parallel lane is wheelwarm's own; what it cannot do goes through the target's pip, one artifact at a time.
+The parallel lane is wheelwarm's own; what it cannot do goes through the target's pip, one artifact a run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SEED_LIFETIME = 365 * 24 * 3600
 LEAST_LIFETIME = 24 * 3600
 # CacheControl's debug line on a response that forbids storing.
 NO_STORE_LINE = 'Response header has "no-store"'
-BUILDS_AT_ONCE = max(1, min(4, os.cpu_count() or 1))
+PIPS_AT_ONCE = max(1, min(4, os.cpu_count() or 1))
 
 
 class Step(StrEnum):
@@ -122,31 +122,30 @@ class Filler:
         Raises CacheError when the cache cannot be written.
         """
         by_url: dict[str, tuple[Artifact, Lookup]] = {}
+        for_pip = []
         for artifact in artifacts:
             found = self._shelf.entry(artifact)
             if done := self._reseed(artifact, found) or self._lent(artifact, found):
                 yield artifact, done
             elif only_pip_can(artifact.url, self._fetcher.network) or strong_hash(artifact) is None:
                 self.discard(artifact, found.verdict)
-                yield artifact, self._by_pip(artifact)
+                for_pip.append(artifact)
             else:
                 by_url[artifact.url] = (artifact, found)
-        yield from self._fetch(by_url)
+        for artifact, result in self._fetch(by_url):
+            if result is None:
+                for_pip.append(artifact)
+            else:
+                yield artifact, result
+        yield from self._by_pip(for_pip)
 
     def build(self, artifacts: Sequence[Artifact]) -> Iterator[tuple[Artifact, Done]]:
         """Build wheels from sdists by the target's pip, which keeps them; a few at once."""
         for artifact in artifacts:
             self.discard(artifact, self._shelf.verdict(artifact))
-        if not artifacts:
-            return
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(BUILDS_AT_ONCE, thread_name_prefix="build") as pool:
-            try:
-                yield from zip(artifacts, pool.map(self._build, artifacts), strict=True)
-            except BaseException:
-                self._pip.stop()
-                raise
+        for artifact, run in self._runs("wheel", "--wheel-dir", artifacts, doing="building"):
+            failed = run.completed.code != 0
+            yield artifact, failed_by_pip(run) if failed else Done(action=Action.BUILT, asked=run.asked, lane=Lane.PIP)
 
     def discard(self, artifact: Artifact, verdict: Verdict) -> bool:
         """Remove what pip, which is to fetch or build it, would take from its cache and fail on; False for nothing."""
@@ -160,7 +159,8 @@ class Filler:
         """Let pip prepare an sdist, and return the URLs which that made it look up: the build requirements."""
         return self._pip.run("download", "--dest", artifact).asked
 
-    def _fetch(self, by_url: Mapping[str, tuple[Artifact, Lookup]]) -> Iterator[tuple[Artifact, Done]]:
+    def _fetch(self, by_url: Mapping[str, tuple[Artifact, Lookup]]) -> Iterator[tuple[Artifact, Done | None]]:
+        """Fetch these by the parallel lane; None for what pip may be able to fetch all the same."""
         downloads = [self._download(artifact, found) for artifact, found in by_url.values()]
         if not downloads:
             return
@@ -177,7 +177,7 @@ class Filler:
             if not isinstance(result, FetchError):
                 yield artifact, replace(result, lane=Lane.PARALLEL)
             elif result.pip_may and artifact.kind is not Kind.METADATA:
-                yield artifact, self._by_pip(artifact)
+                yield artifact, None
             else:
                 yield artifact, Done(action=Action.FAILED, error=result, lane=Lane.PARALLEL)
 
@@ -275,15 +275,38 @@ class Filler:
         fresh = freshness.judge(response, headers, self._shelf.now).outcome is Outcome.HIT
         return fresh and freshness.remaining(response, self._shelf.now) >= LEAST_LIFETIME
 
-    def _by_pip(self, artifact: Artifact) -> Done:
-        """Let pip fetch and store it; seed what came if pip could not store it and the server did not forbid it."""
-        if artifact.kind is Kind.METADATA or not self._asks_pip:
-            # pip has no command that fetches just this file; the wheel it belongs to is warmed all the same.
-            return Done(action=Action.SKIPPED)
-        return replace(self._downloaded(artifact), lane=Lane.PIP)
+    def _by_pip(self, artifacts: Sequence[Artifact]) -> Iterator[tuple[Artifact, Done]]:
+        """Let pip fetch and store these; seed what came if pip could not store it and the server did not forbid it."""
+        files = []
+        for artifact in artifacts:
+            if artifact.kind is Kind.METADATA or not self._asks_pip:
+                # pip has no command that fetches just this file; the wheel it belongs to is warmed all the same.
+                yield artifact, Done(action=Action.SKIPPED)
+            else:
+                files.append(artifact)
+        for artifact, run in self._runs("download", "--dest", files, doing="letting pip fetch"):
+            yield artifact, replace(self._downloaded(artifact, run), lane=Lane.PIP)
 
-    def _downloaded(self, artifact: Artifact) -> Done:
-        run = self._pip.run("download", "--dest", artifact)
+    def _runs(
+        self, command: str, folder_option: str, artifacts: Sequence[Artifact], *, doing: str
+    ) -> Iterator[tuple[Artifact, PipRun]]:
+        """Run pip for each of these, a few at once: most of a run is the time that pip takes to start."""
+        if not artifacts:
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        def run(artifact: Artifact) -> PipRun:
+            self._observer.phase(f"{doing} {artifact.name} {artifact.version}".rstrip())
+            return self._pip.run(command, folder_option, artifact)
+
+        with ThreadPoolExecutor(PIPS_AT_ONCE, thread_name_prefix="pip") as pool:
+            try:
+                yield from zip(artifacts, pool.map(run, artifacts), strict=True)
+            except BaseException:
+                self._pip.stop()
+                raise
+
+    def _downloaded(self, artifact: Artifact, run: PipRun) -> Done:
         if run.completed.code != 0:
             return failed_by_pip(run)
         if self._shelf.verdict(artifact).warm:
@@ -304,13 +327,6 @@ class Filler:
         shutil.copyfile(path, body)
         self._shelf.http.store(artifact.url, self._seeded(headers, digest_of(path, "sha256")), body)
         return Done(action=Action.SEEDED, asked=run.asked)
-
-    def _build(self, artifact: Artifact) -> Done:
-        self._observer.phase(f"building {artifact.name} {artifact.version}")
-        run = self._pip.run("wheel", "--wheel-dir", artifact)
-        if run.completed.code != 0:
-            return failed_by_pip(run)
-        return Done(action=Action.BUILT, asked=run.asked, lane=Lane.PIP)
 
 
 def failed_by_pip(run: PipRun) -> Done:

@@ -27,6 +27,8 @@ from wheelwarm.cli.commands import COMMANDS
 from wheelwarm.warming.filling import PIPS_AT_ONCE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.helpers.index import Index
     from tests.helpers.pips import PipEnvironment
 
@@ -207,14 +209,7 @@ def test_a_signal_leaves_nothing_behind(
     index.inject("app-1.0-py3-none-any.whl", Fault(bytes_per_second=1000), times=None)
     environ = {**modern_pip.environ(cache_dir=cache_dir, index=index), "TMPDIR": str(tmp_path / "tmp")}
     command = [sys.executable, "-m", "wheelwarm", "prefetch", "app", "--python", str(modern_pip.python)]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        wait_until(lambda: bool(index.requested(suffix="/app-1.0-py3-none-any.whl")))
-        started = time.monotonic()
-        process.send_signal(number)
-        _, err = process.communicate(timeout=30)
-
-    assert (process.returncode, b"Traceback" in err) == (code, False)
-    assert time.monotonic() - started < 10
+    ends_at_once(command, environ, number, code, when=lambda: bool(index.requested(suffix="/app-1.0-py3-none-any.whl")))
     assert not list(cache_dir.rglob("*.tmp"))
     assert not list((tmp_path / "tmp").iterdir())
 
@@ -256,16 +251,24 @@ def test_a_signal_ends_every_build(
         "TMPDIR": str(tmp_path / "tmp"),
     }
     command = [sys.executable, "-m", "wheelwarm", "prefetch", *names, "--python", str(modern_pip.python)]
+    under_way = min(2, PIPS_AT_ONCE)
+    ends_at_once(command, environ, number, code, when=lambda: len(list(builds.iterdir())) >= under_way)
+    assert not any(is_running(int(path.read_text() or "0")) for path in builds.iterdir())
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def ends_at_once(
+    command: list[str], environ: dict[str, str], number: signal.Signals, code: int, *, when: Callable[[], bool]
+) -> None:
+    """Start a program, send it a signal as soon as it is time, and see that it ends with this code and no traceback."""
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        wait_until(lambda: len(list(builds.iterdir())) >= min(2, PIPS_AT_ONCE))
+        wait_until(when)
         started = time.monotonic()
         process.send_signal(number)
         _, err = process.communicate(timeout=50)
 
     assert (process.returncode, b"Traceback" in err) == (code, False)
     assert time.monotonic() - started < 10
-    assert not any(is_running(int(path.read_text() or "0")) for path in builds.iterdir())
-    assert not list((tmp_path / "tmp").iterdir())
 
 
 def wait_until(condition: Any, seconds: float = 60) -> None:

@@ -53,9 +53,8 @@ def ssl_context(ca_bundle: str | None) -> ssl.SSLContext:
     if ca_bundle is None:
         return system_context()
     try:
-        if Path(ca_bundle).is_dir():
-            return ssl.create_default_context(capath=ca_bundle)
-        return ssl.create_default_context(cafile=ca_bundle)
+        cafile, capath = _file_or_folder(ca_bundle)
+        return ssl.create_default_context(cafile=cafile, capath=capath)
     except OSError as exc:
         raise FetchError(
             f"The certificate bundle {ca_bundle} cannot be read: {exc.strerror or exc}.",
@@ -68,15 +67,17 @@ def system_context(beside: str | None = None) -> ssl.SSLContext:
     import truststore
 
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if beside and Path(beside).is_dir():
-        context.load_verify_locations(capath=beside)
-    elif beside:
-        context.load_verify_locations(cafile=beside)
+    if beside:
+        context.load_verify_locations(*_file_or_folder(beside))
     if sys.platform in ("win32", "darwin"):
         return context
     # Elsewhere truststore reads all of the system's authorities for each connection, which takes 20 ms: what has them
     # from a first one, made of nothing, needs them no more.
     return context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost").context
+
+
+def _file_or_folder(ca_bundle: str) -> tuple[str | None, str | None]:
+    return (None, ca_bundle) if Path(ca_bundle).is_dir() else (ca_bundle, None)
 
 
 def load_client_certificate(context: ssl.SSLContext, path: str) -> None:

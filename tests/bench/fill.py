@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PIP_LOCK, PIP_PINS, PIP_OPEN = "pip download, lock", "pip download, pins", "pip download, unpinned"
 UV_SYNC, UV_PINS, UV_INSTALL = "uv pip sync, lock", "uv pip sync, pins", "uv pip install, unpinned"
-CURL, PROTOTYPE = "curl, 16 at once", "prototype"
+CURL, PROTOTYPE, PROTOTYPE_PAGES = "curl, 16 at once", "prototype", "prototype, pages too"
 LOCK, PINS, OPEN, OPEN_UV = "prefetch, lock", "prefetch, pins", "prefetch, unpinned", "prefetch, unpinned, uv"
 NOTHING, NOTHING_LOCK, CHECK, CHECK_LOCK = "prefetch again", "prefetch again, lock", "check", "check, lock"
 IMPORTS = "import typer, rich"
@@ -125,6 +125,12 @@ class _World:
         lines = [f"{wheel.sha256} {url}\n" for wheel, url in zip(self.wheels.wheels, urls, strict=True)]
         return self._write("hashes.txt", "".join(lines))
 
+    @cached_property
+    def page_list(self) -> Path:
+        """What pins have to fetch: the page of each before its file."""
+        pages = [f"- {self.served.simple_url}{wheel.project}/\n" for wheel in self.wheels.wheels]
+        return self._write("pages.txt", "".join([*pages, self.hash_list.read_text()]))
+
     @property
     def cache(self) -> Path:
         """The cache of pip and wheelwarm."""
@@ -153,9 +159,8 @@ class _World:
         argv = ["curl", *options, "--cacert", str(self.served.ca_bundle), "--output-dir", str(self.to)]
         return self.command(CURL, [*argv, "--config", str(self.curl_list)], cold=True)
 
-    def prototype(self) -> Command:
-        argv = [sys.executable, prototype.__file__, str(self.hash_list), str(self.cache)]
-        return self.command(PROTOTYPE, argv, cold=True)
+    def prototype(self, name: str, listing: Path) -> Command:
+        return self.command(name, [sys.executable, prototype.__file__, str(listing), str(self.cache)], cold=True)
 
     def command(self, name: str, argv: Sequence[str], *, cold: bool) -> Command:
         """Return a command that starts without its output, a cold one without any cache too."""
@@ -218,18 +223,19 @@ def _locked(world: _World) -> Part:
         world.uv(UV_SYNC, "sync", str(world.lock)),
         world.uv(UV_PINS, "sync", str(world.pins)),
         world.curl(),
-        world.prototype(),
+        world.prototype(PROTOTYPE, world.hash_list),
+        world.prototype(PROTOTYPE_PAGES, world.page_list),
         world.wheelwarm(PINS, "prefetch", "-r", str(world.pins)),
         *([world.wheelwarm(LOCK, "prefetch", "-r", str(world.lock))] if _reads_locks(world) else []),
     ]
     measured = world.measure(commands)
     return measured, [
         goal
-        for name, by_uv in ((LOCK, UV_SYNC), (PINS, UV_PINS))
+        for name, by_uv, same_bytes in ((LOCK, UV_SYNC, PROTOTYPE), (PINS, UV_PINS, PROTOTYPE_PAGES))
         if name in measured.runs
         for goal in (
             *_goals(measured, name, {PIP_LOCK: 1 / 6, by_uv: 0.6, CURL: 1.3}),
-            Goal(name=f"{name} / {PROTOTYPE}, CPU", measured=measured.ratio(name, PROTOTYPE, "cpu"), limit=1.5),
+            Goal(name=f"{name} / {same_bytes}, CPU", measured=measured.ratio(name, same_bytes, "cpu"), limit=1.5),
         )
     ]
 

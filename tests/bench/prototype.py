@@ -1,6 +1,6 @@
 """The least that fetches in parallel, checks and stores as pip does: what a better program's CPU time is compared with.
 
-`python prototype.py LIST CACHE`, where each line of LIST is a sha256 and a URL.
+`python prototype.py LIST CACHE`, where each line of LIST is a sha256 and a URL, that of an index page after `-`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from pathlib import Path
 import msgpack  # type: ignore[import-untyped]
 import urllib3
 
+FILE = {"Accept-Encoding": "identity"}
+PAGE = {"Accept-Encoding": "gzip, deflate", "Accept": "application/vnd.pypi.simple.v1+json"}
+
 
 def main(listing: Path, cache: Path) -> None:
     """Fetch all of the list into the `http-v2` section of a cache, sixteen at once, each once its hash is right."""
@@ -25,14 +28,15 @@ def main(listing: Path, cache: Path) -> None:
     def fetch(line: str) -> None:
         sha256, url = line.split()
         digest = hashlib.sha256()
-        response = pool.request("GET", url, headers={"Accept-Encoding": "identity"}, preload_content=False)
+        headers = PAGE if sha256 == "-" else FILE
+        response = pool.request("GET", url, headers=headers, preload_content=False)
         with tempfile.NamedTemporaryFile(dir=section, delete=False) as file:
-            for chunk in response.stream(256 * 1024):
+            for chunk in response.stream(256 * 1024, decode_content=False):
                 digest.update(chunk)
                 file.write(chunk)
         response.release_conn()
-        if digest.hexdigest() != sha256:
-            raise SystemExit(f"{url} has another hash")
+        if response.status != 200 or sha256 not in ("-", digest.hexdigest()):
+            raise SystemExit(f"{url} is not there, or has another hash")
         store(section, url, dict(response.headers), Path(file.name))
 
     with ThreadPoolExecutor(16) as threads:

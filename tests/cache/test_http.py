@@ -6,6 +6,8 @@ import errno
 import hashlib
 import os
 import resource
+import subprocess
+import sys
 from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
@@ -36,6 +38,17 @@ HEADERS = {
     "Content-Length": str(len(BODY)),
 }
 RESPONSE = StoredResponse(status=200, headers=HEADERS)
+# Now and then, for as long as it runs: one folder after the other, the deepest first.
+REMOVE_EMPTY = """
+import os, sys, time
+while True:
+    time.sleep(0.002)
+    for folder in sys.argv[1:]:
+        try:
+            os.rmdir(folder)
+        except OSError:
+            pass
+"""
 
 
 @pytest.fixture(params=list(Layout))
@@ -478,3 +491,17 @@ def test_errno_of_a_full_disk_has_its_own_hint(cache: HttpCache) -> None:
     with pytest.raises(CacheError) as caught, cache._writing():
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert "wheelwarm prune" in caught.value.hint
+
+
+def test_another_process_may_remove_empty_folders_meanwhile(cache: HttpCache) -> None:
+    """As a prune does, and at any moment: between two folders that are being made, or before the first file in them."""
+    folders = list(Path(cache.place(key(URL))).parents)[:5]
+    store(cache)
+
+    with subprocess.Popen([sys.executable, "-c", REMOVE_EMPTY, *map(str, folders)]) as prune:
+        try:
+            for _ in range(300):
+                cache.remove(key(URL))
+                assert store(cache).verdict == HIT
+        finally:
+            prune.kill()

@@ -36,7 +36,7 @@ TEMPORARY_SUFFIX = ".tmp"
 """How pip's temporary files end, and ours: a crash leaves nothing that pip opens and all that a prune recognises."""
 
 _MAX_REDIRECTS = 30  # those of a requests.Session
-_ATTEMPTS = 5
+_ATTEMPTS = 20
 _HINTS = {
     errno.ENOSPC: "Free some disk space, for example with `wheelwarm prune`, or use another --cache-dir.",
     errno.EDQUOT: "Free some disk space, for example with `wheelwarm prune`, or use another --cache-dir.",
@@ -254,14 +254,7 @@ class HttpCache:
 
     def _temporary(self, place: str, content: bytes = b"") -> str:
         """Make a file beside `place`, named as pip names its own, in folders made as pip makes them."""
-        folder, name = os.path.split(place)
-        for _ in range(_ATTEMPTS):
-            with suppress(FileNotFoundError):  # another process may remove a folder that is still empty
-                handle, temporary = tempfile.mkstemp(dir=folder, prefix=name, suffix=TEMPORARY_SUFFIX)
-                break
-            os.makedirs(folder, exist_ok=True)
-        else:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
+        handle, temporary = _new_file(*os.path.split(place))
         try:
             with open(handle, "wb") as file:
                 file.write(content)
@@ -306,6 +299,20 @@ class HttpCache:
         except OSError as exc:
             hint = "`wheelwarm doctor` says whose it is, and what to type."
             raise CacheError(f"The cache {self.root} cannot be read: {exc.strerror or exc}.", hint=hint) from exc
+
+
+def _new_file(folder: str, name: str) -> tuple[int, str]:
+    """Make a temporary file, and its folders where there are none; return its descriptor and path.
+
+    At any moment another process may remove a folder that is still empty: one above it between two that os.makedirs
+    makes, or itself after that has found it there.
+    """
+    for _ in range(_ATTEMPTS):
+        with suppress(FileNotFoundError):
+            return tempfile.mkstemp(dir=folder, prefix=name, suffix=TEMPORARY_SUFFIX)
+        with suppress(FileNotFoundError, FileExistsError):
+            os.makedirs(folder, exist_ok=True)
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
 
 
 def _remove(file: str) -> bool:

@@ -20,7 +20,7 @@ PAGE = {"Accept-Encoding": "gzip, deflate", "Accept": "application/vnd.pypi.simp
 
 
 def main(listing: Path, cache: Path) -> None:
-    """Fetch all of the list into the `http-v2` section of a cache, sixteen at once, each once its hash is right."""
+    """Fetch a list into the `http-v2` section of a cache, sixteen at once, each file once its hash is right."""
     section = cache / "http-v2"
     section.mkdir(parents=True, exist_ok=True)
     pool = urllib3.PoolManager(maxsize=16, ca_certs=os.environ["PIP_CERT"])

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import NOW
+from wheelwarm.cache.entries import FAN_OUT
 from wheelwarm.cache.format import dumps, entry_path, key
 from wheelwarm.cache.http import TEMPORARY_SUFFIX, HttpCache
 from wheelwarm.errors import CacheError
@@ -495,7 +496,7 @@ def test_errno_of_a_full_disk_has_its_own_hint(cache: HttpCache) -> None:
 
 def test_another_process_may_remove_empty_folders_meanwhile(cache: HttpCache) -> None:
     """As a prune does, and at any moment: between two folders that are being made, or before the first file in them."""
-    folders = list(Path(cache.place(key(URL))).parents)[:5]
+    folders = list(Path(cache.place(key(URL))).parents)[:FAN_OUT]
     store(cache)
 
     with subprocess.Popen([sys.executable, "-c", REMOVE_EMPTY, *map(str, folders)]) as prune:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Kind, Resolution, Row, Summary
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from wheelwarm.targets.target import Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckReport:
+class CheckReport(NamedTuple):
     """What pip would find. `source` and `made` (seconds since the epoch, UTC) tell where the resolution is from."""
 
     target: Target

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from wheelwarm.errors import InputError
 from wheelwarm.local_files import expanded
@@ -51,8 +51,7 @@ KEYS = {
 _HOST = r"(?i)[\w.-]+|[\da-f.]*:[\da-f.:]*:[\da-f.]*"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class Inputs(NamedTuple):
     """What to warm when nothing is typed: each as the option of the same name takes it, paths made absolute."""
 
     requirements: tuple[str, ...] = ()
@@ -68,25 +67,23 @@ class Inputs:
         return bool(self.requirements or self.files or self.groups or self.editables or self.scripts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetChoice:
+class TargetChoice(NamedTuple):
     """One of the targets to warm for: a Python, and maybe a machine elsewhere for its pip to choose for."""
 
     python: str | None = None
-    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    elsewhere: Elsewhere = Elsewhere()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(NamedTuple):
     """What a file says; empty without one. `options` and `prune` are by option name, only what is there."""
 
     path: Path | None = None
-    inputs: Inputs = field(default_factory=Inputs)
+    inputs: Inputs = Inputs()
     targets: tuple[TargetChoice, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    prune: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = MappingProxyType({})
+    prune: Mapping[str, Any] = MappingProxyType({})
     seed: str | None = None
-    seed_hosts: Mapping[str, str] = field(default_factory=dict)
+    seed_hosts: Mapping[str, str] = MappingProxyType({})
 
 
 def load(folder: Path) -> Config:
@@ -212,8 +209,7 @@ def _prune(table: _Table) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
+class _Table(NamedTuple):
     """One table of the file, read by type; `place` is its dotted name."""
 
     file: Path

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -113,8 +114,7 @@ class Layout(StrEnum):
     """pip 23.3 and later: KEY (metadata) beside KEY.body (the raw bytes)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """An outcome with its reason; only a hit and a local artifact have none."""
 
     outcome: Outcome
@@ -133,8 +133,7 @@ STRONG_HASHES = ("sha256", "sha384", "sha512")
 """The algorithms that pip's own hash checking takes, the usual one first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredResponse:
+class StoredResponse(NamedTuple):
     """One HTTP response as pip's CacheControl keeps it.
 
     `vary` maps each header that the response's Vary named to the value the request had (None: not sent).
@@ -144,7 +143,7 @@ class StoredResponse:
 
     status: int
     headers: Mapping[str, str]
-    vary: Mapping[str, str | None] = field(default_factory=dict)
+    vary: Mapping[str, str | None] = MappingProxyType({})
     body: bytes = b""
     version: int = 11
     reason: str = "OK"
@@ -210,8 +209,7 @@ class Resolution:
     """Whether it comes out of the ledger, which needs not be told of it again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One artifact in a report: what was found, what was done, what is there now.
 
     `check` leaves `action`, `after` and `lane` out; `error` explains a failed action. What was kept took no lane.
@@ -230,8 +228,7 @@ class Row:
         return self.after or self.before
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """How many artifacts had each outcome."""
 
     hits: int = 0
@@ -253,8 +250,7 @@ class Summary:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """What one prefetch found before it did anything; `started` in seconds since the epoch, UTC."""
 
     started: float

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from wheelwarm.errors import InputError, WheelwarmError
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Part(Generic[R]):
+class Part(NamedTuple, Generic[R]):
     """What came out for one target: a report, or the error that kept it from being made."""
 
     target: Target

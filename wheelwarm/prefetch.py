@@ -7,9 +7,8 @@ store -> look up again. The report states what is on the disk in the end, not wh
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelwarm.ledger.ledger import Ledger
 from wheelwarm.model import Action, Artifact, Row, Summary
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from wheelwarm.warming.options import Options
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrefetchReport:
+class PrefetchReport(NamedTuple):
     """What `prefetch` found and did. `metadata` counts the `.metadata` files, before and after.
 
     `source` and `made` (seconds since the epoch, UTC) tell where the resolution is from.
@@ -82,7 +80,7 @@ def prefetch(
         if company is None and options.lock is None and not options.refresh:
             report = _kept(requirements, shelf, options)
         report = report or _warmed(requirements, shelf, options, environ, observer, company)
-        return replace(report, seconds=time.monotonic() - started, warnings=(*ledger.warnings, *report.warnings))
+        return report._replace(seconds=time.monotonic() - started, warnings=(*ledger.warnings, *report.warnings))
 
 
 def _kept(requirements: RequirementSet, shelf: Shelf, options: Options) -> PrefetchReport | None:

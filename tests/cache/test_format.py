@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -154,14 +153,14 @@ def test_redirect_target_is_what_requests_follows(location: str, target: str) ->
 @given(strategies.stored_responses, strategies.request_headers)
 def test_dumps_writes_cachecontrols_bytes(stored: StoredResponse, sent: dict[str, str]) -> None:
     """What is written equals CacheControl's own entry, byte for byte, with the same record of Vary."""
-    stored = replace(stored, vary=cache_format.vary(stored.headers, sent))
+    stored = stored._replace(vary=cache_format.vary(stored.headers, sent))
     assert cache_format.dumps(stored) == written_by_cachecontrol(stored, prepared(URL, sent))
 
 
 @given(strategies.stored_responses, strategies.request_headers)
 def test_cachecontrol_reads_what_is_dumped(stored: StoredResponse, sent: dict[str, str]) -> None:
     """CacheControl loads our bytes to the same response for the request that they were stored for."""
-    stored = replace(stored, vary=cache_format.vary(stored.headers, sent))
+    stored = stored._replace(vary=cache_format.vary(stored.headers, sent))
     loaded = Serializer().loads(prepared(URL, sent), cache_format.dumps(stored))
     if "*" in stored.vary:
         assert loaded is None
@@ -180,7 +179,7 @@ def test_loads_reads_what_cachecontrol_writes(stored: StoredResponse) -> None:
     """An entry of CacheControl comes back with every member."""
     # urllib3 joins headers that differ in case only.
     distinct = {name.lower(): (name, value) for name, value in stored.headers.items() if name.lower() != "vary"}
-    stored = replace(stored, headers=dict(distinct.values()), vary={})
+    stored = stored._replace(headers=dict(distinct.values()), vary={})
     assert cache_format.loads(written_by_cachecontrol(stored, prepared(URL))) == stored
 
 
@@ -264,12 +263,12 @@ def test_loads_refuses_hostile_bytes(data: bytes) -> None:
 @given(strategies.stored_responses, st.sampled_from([0, 1, 255, 256, 65535, 65536, 70000]))
 def test_a_body_can_be_written_and_found_without_holding_it(stored: StoredResponse, size: int) -> None:
     """The frame around a body makes CacheControl's bytes, and the head of an entry tells where its body is."""
-    stored = replace(stored, body=bytes(size))
+    stored = stored._replace(body=bytes(size))
     head, tail = cache_format.frame(stored, body_size=size)
     entry = head + stored.body + tail
     assert cache_format.loads(entry) == stored
     assert cache_format.embedded_body(entry[: cache_format.HEAD_SIZE]) == (len(head), size)
-    assert cache_format.loads(cache_format.without_body(head, tail)) == replace(stored, body=b"")
+    assert cache_format.loads(cache_format.without_body(head, tail)) == stored._replace(body=b"")
 
 
 @pytest.mark.parametrize(

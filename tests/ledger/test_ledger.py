@@ -404,7 +404,7 @@ def test_urls_are_kept_by_their_keys(cache_dir: Path) -> None:
 def test_runs_come_back_in_their_order(cache_dir: Path) -> None:
     """Every run is kept, the oldest first."""
     run = Run(started=1.0, target="t", found=Summary(1, 2, 3, 4, 5), bytes_downloaded=6, seconds=7.5)
-    runs = [run, replace(run, started=2.0)]
+    runs = [run, run._replace(started=2.0)]
     with Ledger(cache_dir) as ledger:
         for run in reversed(runs):
             ledger.record_run(run)

@@ -9,12 +9,11 @@ import errno
 import hashlib
 import os
 import stat
-from dataclasses import dataclass, replace
 from functools import partial
 from io import FileIO
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from wheelwarm.cache.format import HEAD_SIZE, check_key, embedded_body, is_key, loads, without_body
 from wheelwarm.cache.freshness import lowered
@@ -36,8 +35,7 @@ _QUIETLY = _FLAGS | getattr(os, "O_NOATIME", 0)
 _USUAL_METADATA = 2**14
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """What the disk holds under one key; `stored` is None when there is no readable entry, and `problem` says why.
 
     The body is `size` bytes from `body_offset` on in `body_file`, which is the metadata's file in the `http` layout.
@@ -202,7 +200,7 @@ def _read_pair(path: str, body_path: str, body: os.stat_result) -> tuple[StoredR
 
 
 def _without_body(stored: StoredResponse) -> StoredResponse:
-    return replace(stored, body=b"") if stored.body else stored
+    return stored._replace(body=b"") if stored.body else stored
 
 
 def _to_end(file: BinaryIO) -> bytes:

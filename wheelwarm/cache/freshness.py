@@ -9,7 +9,6 @@ from __future__ import annotations
 import calendar
 import math
 import re
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -144,7 +143,7 @@ def revalidated(
         del merged["transfer-encoding"]
     new = {name.lower(): (name, value) for name, value in headers.items() if name.lower() != "content-length"}
     kept = dict((merged | new).values())
-    return replace(stored, status=200, headers=kept, vary=vary(kept, request_headers))
+    return stored._replace(status=200, headers=kept, vary=vary(kept, request_headers))
 
 
 def seed(headers: Mapping[str, str], *, now: float, sha256: str, lifetime: int) -> dict[str, str]:

@@ -9,12 +9,10 @@ import errno
 import os
 import shutil
 import stat
-import tempfile
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelwarm.cache import entries, freshness
 from wheelwarm.cache.format import (
@@ -43,8 +41,7 @@ _HINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
+class Lookup(NamedTuple):
     """What pip would find for a URL.
 
     `url` is where permanent redirects in the cache led, and `entry` what is there; an entry behind a redirect that pip
@@ -100,16 +97,16 @@ class HttpCache:
         if stored is None or found.verdict.outcome is Outcome.MISS or stored.status in freshness.PERMANENT_REDIRECTS:
             return found
         if entries.is_truncated(found.entry, stored):
-            return replace(found, verdict=Verdict(Outcome.MISS, Reason.TRUNCATED))
+            return found._replace(verdict=Verdict(Outcome.MISS, Reason.TRUNCATED))
         if sha256 is None:
             return found
         try:
             remembered = verified(found.entry.body_file, found.body_stat) if verified and found.body_stat else None
             digest = remembered or entries.digest_of(found.entry)
         except OSError:
-            return replace(found, verdict=Verdict(Outcome.MISS, Reason.UNREADABLE))
+            return found._replace(verdict=Verdict(Outcome.MISS, Reason.UNREADABLE))
         verdict = found.verdict if digest == sha256 else Verdict(Outcome.MISS, Reason.HASH_MISMATCH)
-        return replace(found, verdict=verdict, sha256=digest)
+        return found._replace(verdict=verdict, sha256=digest)
 
     def entry(self, key: str) -> Entry:
         """Read what the disk holds under a key, all but the body; never fails, whatever is there."""
@@ -170,7 +167,7 @@ class HttpCache:
             if self.layout is Layout.HTTP:
                 self._write_embedded(entry.metadata_file, response, entry.body_path, entry.body_offset, entry.size)
             else:
-                self._write(entry.metadata_file, dumps(replace(response, body=b"")))
+                self._write(entry.metadata_file, dumps(response._replace(body=b"")))
         return True
 
     def remove(self, key: str) -> int:
@@ -196,7 +193,7 @@ class HttpCache:
                 return Lookup(url=url, verdict=Verdict(Outcome.MISS, entry.problem), entry=entry)
             verdict = freshness.judge(entry.stored, request_headers, now)
             if verdict != HIT and hops:
-                entry = replace(entry, stored=None)
+                entry = entry._replace(stored=None)
             if verdict != HIT or entry.stored is None or entry.stored.status not in freshness.PERMANENT_REDIRECTS:
                 return Lookup(url=url, verdict=verdict, entry=entry)
             try:
@@ -204,12 +201,12 @@ class HttpCache:
                 entry = self.entry(key(url))
             except (InputError, ValueError):
                 break
-        return Lookup(url=url, verdict=Verdict(Outcome.MISS, Reason.UNREADABLE), entry=replace(entry, stored=None))
+        return Lookup(url=url, verdict=Verdict(Outcome.MISS, Reason.UNREADABLE), entry=entry._replace(stored=None))
 
     def _write_pair(self, place: str, response: StoredResponse, body: str) -> None:
         """Body first, metadata second; an older entry goes before, so that its metadata never meets the new body."""
         with ExitStack() as remains:
-            metadata = self._temporary(place, dumps(replace(response, body=b"")))
+            metadata = self._temporary(place, dumps(response._replace(body=b"")))
             remains.callback(_remove, metadata)
             ready = self._on_same_device(body, place)
             remains.callback(_remove, ready)
@@ -307,9 +304,11 @@ def _new_file(folder: str, name: str) -> tuple[int, str]:
     At any moment another process may remove a folder that is still empty: one above it between two that os.makedirs
     makes, or itself after that has found it there.
     """
+    from tempfile import mkstemp  # which loads `random`, for runs that write
+
     for _ in range(_ATTEMPTS):
         with suppress(FileNotFoundError):
-            return tempfile.mkstemp(dir=folder, prefix=name, suffix=TEMPORARY_SUFFIX)
+            return mkstemp(dir=folder, prefix=name, suffix=TEMPORARY_SUFFIX)
         with suppress(FileNotFoundError, FileExistsError):
             os.makedirs(folder, exist_ok=True)
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)

@@ -154,8 +154,7 @@ def _or_else(typed: Inputs, apart_from: Path | None) -> tuple[Inputs, Path | Non
     from wheelwarm.inputs.offers import OFFERS, export_command, offers, other_lock
 
     configured = configuration().inputs
-    inputs = replace(
-        configured,
+    inputs = configured._replace(
         constraints=configured.constraints + typed.constraints,
         build_constraints=configured.build_constraints + typed.build_constraints,
     )
@@ -170,13 +169,13 @@ def _or_else(typed: Inputs, apart_from: Path | None) -> tuple[Inputs, Path | Non
             hint="Name some, or a file of them, as in: wheelwarm prefetch -r requirements.txt",
         )
     if found is None:
-        return replace(inputs, files=(str(lock and lock.name),)), lock  # which is refused, with what to type
+        return inputs._replace(files=(str(lock and lock.name),)), lock  # which is refused, with what to type
     from wheelwarm.render import print_note
 
     print_note(f"no requirements were named, so {found.name} of the current directory is read")
     if lock is not None and found.name == OFFERS[-1]:
         print_note(f"to have just what {lock.name} holds, first: {export_command(Path(lock.name))}")
-    return replace(inputs, files=(found.name,)), found
+    return inputs._replace(files=(found.name,)), found
 
 
 def takes(*readers: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,8 +20,7 @@ _RIVALS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexOptions:
+class IndexOptions(NamedTuple):
     """Index options, each field named as pip's flag; None and empty mean that pip's configuration decides.
 
     The selecting fields (`no_binary`, `only_binary`, `all_releases`, `only_final`) hold values as given to the flag:
@@ -49,8 +47,7 @@ class IndexOptions:
         the rest is added. Between rival selections `:all:` counts first, then what is named one by one, because two
         tuples cannot tell the order in which they were typed.
         """
-        result = replace(
-            self._with_indexes(other),
+        result = self._with_indexes(other)._replace(
             find_links=self.find_links + other.find_links,
             trusted_hosts=_unique(self.trusted_hosts + other.trusted_hosts),
             pre=self.pre or other.pre,
@@ -74,7 +71,7 @@ class IndexOptions:
         rival = _RIVALS[option]
         chosen, others = _select(value, frozenset(getattr(self, option)), frozenset(getattr(self, rival)))
         changes: dict[str, Any] = {option: tuple(sorted(chosen)), rival: tuple(sorted(others))}
-        return replace(self, **changes)
+        return self._replace(**changes)
 
     def arguments(self) -> list[str]:
         """Return pip's flags for these options, for any command that takes index options."""
@@ -93,10 +90,10 @@ class IndexOptions:
 
     def _with_indexes(self, other: IndexOptions) -> IndexOptions:
         if self.no_index or other.no_index:
-            return replace(self, index_url=None, extra_index_urls=(), no_index=True)
+            return self._replace(index_url=None, extra_index_urls=(), no_index=True)
         if other.index_url:
-            return replace(self, index_url=other.index_url, extra_index_urls=other.extra_index_urls)
-        return replace(self, extra_index_urls=self.extra_index_urls + other.extra_index_urls)
+            return self._replace(index_url=other.index_url, extra_index_urls=other.extra_index_urls)
+        return self._replace(extra_index_urls=self.extra_index_urls + other.extra_index_urls)
 
     def _selections(self) -> Iterator[tuple[str, str]]:
         pairs = [(option, value) for option in _RIVALS for value in getattr(self, option)]
@@ -109,8 +106,7 @@ class IndexOptions:
         """
         if not self.pre or not (self.all_releases or self.only_final):
             return self
-        return replace(
-            self,
+        return self._replace(
             pre=False,
             all_releases=_unique((_ALL, *self.all_releases)),
             only_final=tuple(value for value in self.only_final if value != _ALL),

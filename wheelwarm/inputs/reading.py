@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +79,7 @@ class Reading:
             path, requirements = read_group(group)
             for requirement in requirements:
                 parts = Parts(requirement, requirement.url, requirement.marker)
-                self._add(replace(_line(str(requirement), parts), source=path), str(requirement))
+                self._add(_line(str(requirement), parts)._replace(source=path), str(requirement))
 
     def add_scripts(self, names: Iterable[str]) -> None:
         """Read what scripts declare."""
@@ -93,13 +92,13 @@ class Reading:
         self.declared[name] = declared
         for number, requirement in declared.requirements:
             parts = Parts(requirement, requirement.url, requirement.marker)
-            line = replace(_line(str(requirement), parts), source=declared.path, line=number)
+            line = _line(str(requirement), parts)._replace(source=declared.path, line=number)
             self._add(line, str(requirement))
 
     def add_editables(self, editables: Iterable[str]) -> None:
         """Read what is to be installed in place."""
         for text in editables:
-            line = replace(_line(text, parse_editable(text)), editable=True)
+            line = _line(text, parse_editable(text))._replace(editable=True)
             self._add(line, "", options=(("--editable", text),))
 
     def digest(self, given: IndexOptions, locks: Iterable[Lock]) -> str:

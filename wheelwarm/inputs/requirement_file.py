@@ -6,9 +6,8 @@ import difflib
 import os
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelwarm.errors import InputError
 from wheelwarm.inputs.input_names import is_lock_file
@@ -35,8 +34,7 @@ _OTHER_FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileLine:
+class FileLine(NamedTuple):
     """A parsed line with the place where it stands; `path` is None for standard input."""
 
     parsed: ParsedLine

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 from wheelwarm.errors import InputError
@@ -40,8 +39,7 @@ _EGG = re.compile(r"[#&]egg=[^&]")
 _OPERATORS = ("~=", "==", "!=", "<=", ">=", "<", ">")
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What one requirement string says, as in RequirementLine."""
 
     parsed: Requirement | None
@@ -50,8 +48,7 @@ class Parts:
     plain: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequirementLine:
+class RequirementLine(NamedTuple):
     """One requirement with the place it comes from.
 
     `text` is the requirement as pip would see it: no comment, variables filled in, so it may hold credentials.

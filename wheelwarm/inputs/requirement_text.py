@@ -10,8 +10,7 @@ import functools
 import locale
 import re
 import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from wheelwarm.errors import InputError
 from wheelwarm.model import STRONG_HASHES
@@ -61,8 +60,7 @@ _NAME_LISTS = ("--no-binary", "--only-binary", "--all-releases", "--only-final")
 _BUILD_OPTIONS = ("--config-settings", "--global-option", "--install-option")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedLine:
+class ParsedLine(NamedTuple):
     """One logical line: what stands before the options, and the options by their long names in order."""
 
     text: str

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Protocol, TextIO, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO, TypeAlias
 
 from wheelwarm.render.plain import encodable
 
@@ -38,8 +37,7 @@ class Sheet(Protocol):
         """Print one line; it is never broken by us."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pipe:
+class Pipe(NamedTuple):
     """A file, or another program: no styles, and lines are as long as they need to be, unless COLUMNS says more."""
 
     file: TextIO
@@ -56,8 +54,7 @@ class Pipe:
         self.file.write(f"{encodable(words(spans), self.file)}\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(NamedTuple):
     """A console of rich's."""
 
     console: Console

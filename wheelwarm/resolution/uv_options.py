@@ -6,7 +6,7 @@ What uv cannot honour is refused: to leave it out would warm something else than
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wheelwarm.errors import InputError
@@ -113,8 +113,7 @@ def settled(options: IndexOptions, target: Target) -> IndexOptions:
         for value in (target.setting(name.replace("_", "-")) or "").split():
             configured = configured.selecting(name, value)
     typed = options.no_binary or options.only_binary
-    return replace(
-        options,
+    return options._replace(
         no_binary=options.no_binary if typed else configured.no_binary,
         only_binary=options.only_binary if typed else configured.only_binary,
         no_index=options.no_index or is_on(target.setting("no-index")),

@@ -225,7 +225,7 @@ class Shelf:
         damage = self._damage(artifact, *paths)
         if not damage and not self._has_a_hash(artifact, found):
             damage = Reason.HASH_MISMATCH
-        return replace(found, verdict=Verdict(Outcome.MISS, damage)) if damage else found
+        return found._replace(verdict=Verdict(Outcome.MISS, damage)) if damage else found
 
     def _has_a_hash(self, artifact: Artifact, found: Lookup) -> bool:
         """Tell whether a body has one of the hashes that are stated, or none is that pip knows."""

@@ -7,8 +7,7 @@ library; the markers are those that the machine itself will see, as far as a pla
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelwarm.errors import InputError
 
@@ -27,8 +26,7 @@ _IMPLEMENTATIONS = {"cp": ("cpython", "CPython"), "pp": ("pypy", "PyPy")}
 _VERSION = r"\d{1,3}(\.\d+){0,2}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere:
+class Elsewhere(NamedTuple):
     """What was said of the machine, in pip's words; what was not is as for the Python whose pip is asked."""
 
     platforms: tuple[str, ...] = ()

@@ -6,9 +6,8 @@ Compared by release, so that a pre-release of a version counts as that version.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelwarm.model import Layout
 
@@ -22,8 +21,7 @@ _PAGE_ACCEPT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PipTraits:
+class PipTraits(NamedTuple):
     """The facts of one pip version that wheelwarm depends on."""
 
     release: tuple[int, ...]

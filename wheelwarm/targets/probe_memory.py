@@ -13,9 +13,8 @@ import platform
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelwarm.redaction import redact
 
@@ -29,8 +28,7 @@ _PREFIXES = ("PIP_", "PYTHON", "XDG_", "LC_")
 _NAMES = frozenset({"HOME", "LANG", "VIRTUAL_ENV", "APPDATA", "LOCALAPPDATA", "USERPROFILE", "LD_LIBRARY_PATH"})
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeMemory:
+class ProbeMemory(NamedTuple):
     """The answers kept in one folder; None for no folder, where nothing is remembered. No method raises."""
 
     folder: Path | None

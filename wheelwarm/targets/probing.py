@@ -7,9 +7,8 @@ import os
 import re
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelwarm import __version__
 from wheelwarm.errors import CacheDisabledError, CacheOwnerError, TargetError
@@ -111,8 +110,7 @@ def target_of(facts: Mapping[str, Any]) -> Target:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class Answers(NamedTuple):
     """The answers of Pythons under one question: from memory, else their own."""
 
     environ: Mapping[str, str]

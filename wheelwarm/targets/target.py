@@ -9,7 +9,7 @@ import tempfile
 import threading
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from wheelwarm.errors import TargetError
 from wheelwarm.redaction import redact
@@ -25,8 +25,7 @@ NOT_FOR_OUR_RUNS = ("PIP_QUIET", "PIP_VERBOSE", "PIP_LOG", "PIP_REPORT", "PIP_DR
 GRACE_SECONDS = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """A finished process: its exit code and what it printed."""
 
     code: int

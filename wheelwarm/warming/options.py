@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelwarm.warming.seeding import SeedPolicy
 
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """How to prefetch. `jobs` bounds the connections at once; `lock` is the file to write that installs offline.
 
     `refresh` asks the index again, although the last resolution of the same input still counts.
@@ -20,7 +18,7 @@ class Options:
     """
 
     jobs: int
-    seed: SeedPolicy = field(default_factory=SeedPolicy)
+    seed: SeedPolicy = SeedPolicy()
     dry_run: bool = False
     lock: Path | None = None
     refresh: bool = False

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from wheelwarm import urls
@@ -23,16 +23,15 @@ class Seed(StrEnum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedPolicy:
+class SeedPolicy(NamedTuple):
     """What holds in general, and what for single hosts: those of the file, and of the index pages that list it.
 
     `indexes` are the hosts of each project's pages; where hosts differ, `never` counts.
     """
 
     general: Seed = Seed.VERIFIED
-    hosts: Mapping[str, Seed] = field(default_factory=dict)
-    indexes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    hosts: Mapping[str, Seed] = MappingProxyType({})
+    indexes: Mapping[str, frozenset[str]] = MappingProxyType({})
 
     def of(self, artifact: Artifact) -> Seed:
         """Return what holds for a file."""
@@ -50,7 +49,7 @@ class SeedPolicy:
         for url in asked if self.hosts else ():
             if urls.is_page(url):
                 indexes.setdefault(urls.page_project(url), set()).add(host_of(url))
-        return replace(self, indexes={name: frozenset(hosts) for name, hosts in indexes.items()})
+        return self._replace(indexes={name: frozenset(hosts) for name, hosts in indexes.items()})
 
 
 def host_of(url: str) -> str:

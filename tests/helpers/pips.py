@@ -129,12 +129,24 @@ def machine_environ() -> dict[str, str]:
     return dict(_MACHINE)
 
 
-def pip_environment(base: Path, version: str | None, python: Path = Path(sys.executable)) -> PipEnvironment:
+def pip_environment(base: Path, version: str | None, python: Path | None = None) -> PipEnvironment:
     """Make a virtual environment of `python` below `base`, with that pip or, for None, with none.
 
-    Skips the test when the pip cannot be had. Call it at most once for one base and version.
+    Unless one is named, the Python is the one that runs the tests, or where that pip does not work on it, the newest
+    other on which it does: pip 22.2 works on none after 3.11.
+    Skips the test when the pip cannot be had, or works on no Python here. Call it once for one base and version.
     """
     wheel = fetch_pip(version) if version else None
+    if wheel is None or python:
+        return _environment(base, version, wheel, python or Path(sys.executable))
+    for one in (Path(sys.executable), *reversed(list(interpreters().values()))):
+        environment = _environment(base, version, wheel, one)
+        if environment.run("list", cache_dir=None).returncode == 0:
+            return environment
+    pytest.skip(f"pip {version} works on no Python of this machine")
+
+
+def _environment(base: Path, version: str | None, wheel: Path | None, python: Path) -> PipEnvironment:
     base.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"pip-{version}-" if version else "no-pip-", dir=base))
     subprocess.run(

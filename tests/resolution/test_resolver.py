@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.artifacts import make_sdist, make_wheel
+from tests.helpers.artifacts import make_sdist, make_wheel, unpack_sdist
 from tests.helpers.index import serve_index
 from wheelwarm.errors import HashMismatchError, ResolveError
 from wheelwarm.inputs.index_options import IndexOptions
@@ -187,7 +187,7 @@ def test_direct_urls_of_dependencies_have_theirs_too(resolver: Resolver, tmp_pat
 
 def test_folders_are_local(resolver: Resolver, tmp_path: Path) -> None:
     """A project in a folder is reported by its file URL, without hashes."""
-    shutil.unpack_archive(make_sdist(tmp_path, "demo", "1.0"), tmp_path)
+    unpack_sdist(make_sdist(tmp_path, "demo", "1.0"), tmp_path)
     demo = by_name(resolver(str(tmp_path / "demo-1.0")))["demo"]
     assert (demo.url, demo.hashes, demo.direct) == ((tmp_path / "demo-1.0").as_uri(), {}, True)
 
@@ -195,7 +195,7 @@ def test_folders_are_local(resolver: Resolver, tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_repositories_are_named_by_commit(resolver: Resolver, tmp_path: Path) -> None:
     """A repository's URL is told with its tool and the commit that pip took, and its subdirectory."""
-    shutil.unpack_archive(make_sdist(tmp_path, "demo", "1.0"), tmp_path / "repository")
+    unpack_sdist(make_sdist(tmp_path, "demo", "1.0"), tmp_path / "repository")
     commit = commit_all(tmp_path / "repository")
     url = (tmp_path / "repository").as_uri()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.artifacts import make_sdist, make_wheel
+from tests.helpers.artifacts import make_sdist, make_wheel, unpack_sdist
 from tests.helpers.index import serve_index
 from tests.helpers.uv_world import UvWorld, by_name, files, needs_uv
 from wheelwarm.errors import InputError, ResolveError
@@ -109,7 +109,7 @@ class TestOptions:
         for name in ("dep", "extra", "grouped", "hidden"):
             world.wheel(name)
         folder = world.folder / "my project"
-        shutil.unpack_archive(make_sdist(world.folder, "proj", "1.0", requires=["dep"]), world.folder)
+        unpack_sdist(make_sdist(world.folder, "proj", "1.0", requires=["dep"]), world.folder)
         (world.folder / "proj-1.0").rename(folder)
         declared = (
             "\noptional-dependencies = {more = ['extra']}\ndependencies = ['dep']\n"
@@ -133,7 +133,7 @@ class TestOptions:
     def test_repositories(self, world: UvWorld) -> None:
         """A repository is named by its commit, as pip names it."""
         folder = world.folder / "repository"
-        shutil.unpack_archive(make_sdist(world.folder, "demo", "1.0"), folder)
+        unpack_sdist(make_sdist(world.folder, "demo", "1.0"), folder)
         git = ("git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org")
         for command in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "all")):
             subprocess.run([*git, *command], check=True)
@@ -149,7 +149,7 @@ class TestOptions:
         limits.write_text("helper<1\n")
         # With its metadata static, uv builds nothing; a dynamic version makes it.
         folder = world.folder / "dynamic"
-        shutil.unpack_archive(world.folder / "tool-1.0.tar.gz", folder)
+        unpack_sdist(world.folder / "tool-1.0.tar.gz", folder)
         project = folder / "tool-1.0" / "pyproject.toml"
         project.write_text(project.read_text().partition("[project]")[0])
         (folder / "tool-1.0" / "PKG-INFO").unlink()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +28,8 @@ PROFILES = {"pypi": PYPI, "none": NONE, "etag": ETAG_ONLY, "last-modified": LAST
 
 # What runs each time: the newest pip by every index, the older layout by the two that differ most.
 USUAL = {*((OFTEN[-1], profile) for profile in PROFILES), (OFTEN[0], "pypi"), (OFTEN[0], "none")}
+
+HEAVY = {"asyncio", "ssl", "h11", "random", "msgpack", "rich", "email.parser", "html.parser", "packaging.requirements"}
 
 every_pip = pytest.mark.parametrize(
     "version", [*OFTEN, *(pytest.param(version, marks=pytest.mark.pip_matrix) for version in SELDOM)]
@@ -165,6 +169,34 @@ def test_a_second_prefetch_keeps_everything(
     assert set(answer.actions().values()) == {"kept"}
     assert answer.data["bytes_downloaded"] == 0
     assert file_requests(bare_index) == []
+
+
+@pytest.mark.parametrize("command", ["prefetch", "check"])
+def test_a_run_with_nothing_to_do_loads_nothing_that_does(
+    modern_pip: PipEnvironment, index: Index, tmp_path: Path, cache_dir: Path, command: str
+) -> None:
+    """What is known and warm is looked at without HTTP, TLS, a reader of metadata or of pages, or random names."""
+    publish(index, tmp_path / "files")
+    file = requirements_file(tmp_path, "app")
+    program = Program(modern_pip, index, cache_dir)
+    program.run("prefetch", "-r", file)
+    program.run(command, "-r", file)
+    index.clear()
+
+    loaded = modules_loaded_by(program, command, "-r", file)
+
+    assert file_requests(index) == []
+    assert {"wheelwarm.model", "sqlite3"} <= loaded
+    assert sorted(loaded & HEAVY) == []
+
+
+def modules_loaded_by(program: Program, *arguments: str) -> set[str]:
+    """Return the modules that a run of the program itself loads, with none of what measures coverage."""
+    words = [sys.executable, "-X", "importtime", "-m", "wheelwarm", *arguments, "--python", str(program.pip.python)]
+    environ = program.pip.environ(cache_dir=program.cache_dir, index=program.index)
+    environ = {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run(words, env=environ, check=True, capture_output=True, text=True)
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
 
 
 @every_pip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -155,7 +154,9 @@ def run(
 
     Raises TargetError when it cannot be started.
     """
-    with tempfile.TemporaryFile() as err:
+    from tempfile import TemporaryFile  # which loads `random`, for runs that start a program
+
+    with TemporaryFile() as err:
         process = start(command, environ, err)
         try:
             with among.including(process) if among else nullcontext():

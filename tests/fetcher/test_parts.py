@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,7 +87,7 @@ def test_a_large_file_comes_in_parts(index: Index, wanted: Download, tmp_path: P
 )
 def test_what_is_asked_for_in_one_piece(index: Index, wanted: Download, tmp_path: Path, change: dict[str, Any]) -> None:
     """A file of unknown hash or size, a small one, and a conditional request are not divided."""
-    check(fetch(index, replace(wanted, **change), tmp_path))
+    check(fetch(index, wanted._replace(**change), tmp_path))
     assert asked(index) == [None]
 
 
@@ -128,7 +127,7 @@ def test_another_size_than_the_index_states_is_no_reason_to_divide(
     index: Index, wanted: Download, tmp_path: Path
 ) -> None:
     """The whole is asked for then, and its hash will tell."""
-    check(fetch(index, replace(wanted, size=SIZE + 1), tmp_path))
+    check(fetch(index, wanted._replace(size=SIZE + 1), tmp_path))
     assert asked(index) == [RANGES[0], None]
 
 

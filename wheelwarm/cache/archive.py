@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from wheelwarm.errors import FormatError
 
@@ -82,8 +81,7 @@ class Window:
         return form.unpack(record)[1:]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZipMember:
+class ZipMember(NamedTuple):
     """One file of a zip archive, as the directory tells; sizes are in bytes, `offset` is that of its local header."""
 
     name: bytes

@@ -9,8 +9,7 @@ do with keyrings and odd proxies it leaves to pip, by a FetchError with `pip_may
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from wheelwarm.errors import FetchError
 from wheelwarm.fetcher.files import Download, Fetched
@@ -28,8 +27,7 @@ __all__ = ["Download", "Fetched", "Fetcher"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(NamedTuple):
     """The watcher made of two functions."""
 
     begin: Callable[[str, int | None], None]

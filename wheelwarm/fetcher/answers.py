@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelwarm.cache.freshness import lowered
 from wheelwarm.errors import FetchError
@@ -22,8 +21,7 @@ PARTIAL, RANGE_REFUSED = 206, (412, 416)
 CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """The head of a server's answer to a request for `url`.
 
     `headers` are spelt as they were sent; of those that were sent twice the values are joined (RFC 9110, 5.3).
@@ -76,7 +74,7 @@ class Answer:
             return self
         headers = {name: value for name, value in self.headers.items() if name.lower() != "content-range"}
         headers = {name: str(part[2]) if name.lower() == "content-length" else headers[name] for name in headers}
-        return replace(self, status=200, reason="OK", headers=headers)
+        return self._replace(status=200, reason="OK", headers=headers)
 
 
 class WireError(Exception):

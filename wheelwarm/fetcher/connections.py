@@ -12,8 +12,7 @@ import re
 import ssl
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 from weakref import WeakSet
 
@@ -41,8 +40,7 @@ USER_AGENT = f"wheelwarm/{__version__}"
 PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where one end of a connection is."""
 
     scheme: str
@@ -63,8 +61,7 @@ class Place:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """What two requests must have in common to share a connection."""
 
     server: Place

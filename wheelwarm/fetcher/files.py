@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
+class Download(NamedTuple):
     """One file to fetch: `headers` are those of pip's request, `algorithm` one more hash to compute beside sha256.
 
     With `size` (bytes) and `digest` (hex, by that algorithm) as the index states them, a large file may come in parts.
@@ -19,14 +18,13 @@ class Download:
 
     name: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     algorithm: str = "sha256"
     size: int | None = None
     digest: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(NamedTuple):
     """What came: the final response's status and headers, the body's path, digests by algorithm, size in bytes.
 
     `url` is where redirects led, `redirected` tells that there were any. A 304 has an empty body. A file that came in

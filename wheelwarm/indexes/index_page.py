@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from dataclasses import dataclass, field
 from email.message import Message
 from functools import lru_cache
 from html import unescape
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from wheelwarm.errors import FormatError
@@ -53,8 +53,7 @@ _TITLE = re.compile(r"<title>\s*Links for ([A-Za-z0-9][A-Za-z0-9._-]*)\s*</title
 _TITLE_WITHIN = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(NamedTuple):
     """One file that an index page offers.
 
     `url` is absolute, quoted as pip quotes it, without the `fragment`. `hashes` maps algorithm to hexadecimal digest in
@@ -65,7 +64,7 @@ class Link:
     filename: str
     url: str
     fragment: str = ""
-    hashes: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = MappingProxyType({})
     requires_python: str | None = None
     yanked: bool = False
     core_metadata: Mapping[str, str] | None = None
@@ -91,8 +90,7 @@ class Link:
         return next(((name, self.hashes[name]) for name in HASH_ALGORITHMS if name in self.hashes), None)
 
 
-@dataclass(frozen=True, slots=True)
-class IndexPage:
+class IndexPage(NamedTuple):
     """What an index says of one project. `name` is None where the page does not tell it."""
 
     name: str | None

@@ -120,7 +120,7 @@ class Pages:
             if found.stored is None or not self._read_cached(url):
                 return False
             renewed = freshness.revalidated(found.stored, fetched.headers, headers)
-            if self._would_keep(replace(fetched, status=200, headers=renewed.headers), headers):
+            if self._would_keep(fetched._replace(status=200, headers=renewed.headers), headers):
                 self._shelf.http.refresh(url, renewed)
             return True
         understood = self._parse(url, fetched.path.read_bytes(), fetched.headers, base=fetched.url)

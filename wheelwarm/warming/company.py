@@ -6,7 +6,7 @@ Pips before 23.3 and later ones keep the same bytes in two layouts, and each Pyt
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wheelwarm.cache import entries
@@ -77,7 +77,7 @@ def borrow(artifact: Artifact, lenders: Sequence[HttpCache], shelf: Shelf) -> Fe
             continue
         if fetched := _copied(found, shelf):
             if fetched.digests["sha256"] == artifact.sha256:
-                return replace(fetched, redirected=found.url != artifact.url)
+                return fetched._replace(redirected=found.url != artifact.url)
             fetched.path.unlink(missing_ok=True)
     return None
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelwarm.cache import format as cache_format
 from wheelwarm.cache import freshness
@@ -59,8 +58,7 @@ EXPECTED_ACTION = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(NamedTuple):
     """What became of one step. `size` is the bytes that came over the network, `lane` how, None if nothing was asked.
 
     `refusal` is the server's own word against storing; `asked` are the URLs that a build looked up.
@@ -175,7 +173,7 @@ class Filler:
             artifact, _ = by_url[download.url]
             self._observer.end(download.name)
             if not isinstance(result, FetchError):
-                yield artifact, replace(result, lane=Lane.PARALLEL)
+                yield artifact, result._replace(lane=Lane.PARALLEL)
             elif result.pip_may and artifact.kind is not Kind.METADATA:
                 yield artifact, None
             else:
@@ -261,7 +259,7 @@ class Filler:
         fetched = borrow(artifact, self._lenders, self._shelf)
         done = self._accept(artifact, found, fetched) if fetched else None
         stored = done is not None and done.action in (Action.DOWNLOADED, Action.SEEDED)
-        return replace(done, action=Action.SHARED, size=0) if done and stored else None
+        return done._replace(action=Action.SHARED, size=0) if done and stored else None
 
     def _may_seed(self, artifact: Artifact, digest: str) -> bool:
         return self.seed.of(artifact) is Seed.VERIFIED and artifact.sha256 == digest
@@ -285,7 +283,7 @@ class Filler:
             else:
                 files.append(artifact)
         for artifact, run in self._runs("download", "--dest", files, doing="letting pip fetch"):
-            yield artifact, replace(self._downloaded(artifact, run), lane=Lane.PIP)
+            yield artifact, self._downloaded(artifact, run)._replace(lane=Lane.PIP)
 
     def _runs(
         self, command: str, folder_option: str, artifacts: Sequence[Artifact], *, doing: str

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelwarm.errors import FetchError
 from wheelwarm.targets.target import Running
@@ -60,8 +59,7 @@ class PipLane:
         return PipRun(completed=completed, folder=folder, log=log)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipRun:
+class PipRun(NamedTuple):
     """One pip command for one artifact: how it ended and what it left in its folder."""
 
     completed: Completed

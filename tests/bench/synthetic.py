@@ -22,6 +22,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from email.utils import formatdate
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,7 +144,8 @@ def make(cache_dir: Path, recipe: Recipe) -> None:
     """Fill an empty cache directory, with one process for each core."""
     cache_dir.mkdir(parents=True)
     workers = os.cpu_count() or 1
-    with ProcessPoolExecutor(workers) as pool:
+    # Forked, they would run at their end what this process is to run at its own (seen with Python 3.13.0).
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         for future in [pool.submit(_make_share, cache_dir, recipe, at, workers) for at in range(workers)]:
             future.result()
 

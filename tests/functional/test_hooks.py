@@ -14,7 +14,7 @@ from pre_commit.clientlib import load_manifest  # type: ignore[import-untyped]
 
 from tests.functional.test_prefetch import publish
 from tests.helpers.artifacts import make_wheel
-from tests.helpers.hooks import ROOT, Checkout, config, install, publish_hooks
+from tests.helpers.hooks import ROOT, Checkout, config, install, publish_hooks, with_named_python
 
 if TYPE_CHECKING:
     from tests.helpers.index import Index
@@ -50,7 +50,7 @@ def project(hooks: Checkout, modern_pip: PipEnvironment, index: Index, tmp_path:
     publish(index, tmp_path / "files")
     environ = modern_pip.environ(cache_dir=cache_dir, index=index)
     environ |= {"PRE_COMMIT_HOME": hooks.environ["PRE_COMMIT_HOME"], "PIP_RETRIES": "0"}
-    made = Checkout(tmp_path / "project", environ)
+    made = Checkout(tmp_path / "project", with_named_python(environ))
     made.folder.mkdir()
     made.run("git", "init", "--quiet")
     (made.folder / ".gitignore").write_text(".venv\n")

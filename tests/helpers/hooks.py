@@ -87,10 +87,18 @@ def config(hooks: Checkout, *ids: str, args: Mapping[str, str] | None = None) ->
     return "\n".join(lines) + "\n"
 
 
+def with_named_python(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return variables by which pre-commit finds the Python of the tests as `python3.X`, and so always the same one.
+
+    It names the hooks' environment after that: where PATH gets such a name later, it makes another.
+    """
+    return {**environ, "PATH": os.pathsep.join([environ["PATH"], str(Path(sys.base_prefix) / "bin")])}
+
+
 def install(project: Checkout) -> None:
     """Let pre-commit make the hooks' environment; skip the test where pip cannot."""
     environ = {**machine_environ(), "PRE_COMMIT_HOME": project.environ["PRE_COMMIT_HOME"]}
-    made = Checkout(project.folder, environ)
+    made = Checkout(project.folder, with_named_python(environ))
     said = made.pre_commit("install-hooks", code=None)
     if "An unexpected error has occurred" in said or "CalledProcessError" in said:
         pytest.skip(f"the hooks' environment cannot be made here: {said.strip().splitlines()[-1]}")

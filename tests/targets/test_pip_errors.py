@@ -164,6 +164,18 @@ def test_refusing_index(fail: FailingPip, status: int) -> None:
     assert "credentials" in error.hint
 
 
+def test_a_number_in_a_name_is_no_status(fail: FailingPip) -> None:
+    """What the server answers counts, and not what project, port and page are called."""
+    fail.index.inject("/simple/demo-404/", failure(401), times=None)
+    assert fail("demo-404").message.startswith("The index refused ")
+
+
+def test_a_host_is_no_reason(fail: FailingPip) -> None:
+    """A host that has TLS in its name, and is not found, is no failure of TLS."""
+    message = fail("demo", PIP_INDEX_URL="https://ssl.invalid/simple/").message
+    assert message.startswith("The index cannot be reached at https://ssl.invalid/simple/demo/: ")
+
+
 def test_broken_index(fail: FailingPip) -> None:
     """An index that answers 500 is told as out of order."""
     fail.index.inject("/simple/demo/", failure(500), times=None)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SKIPPED = re.compile(r"Could not fetch URL (?P<url>\S+): (?P<why>.*?)(?: - skipping)?$", re.MULTILINE)
+ABSENT = re.compile(r"404\b")
+HOST = re.compile(r"://(?:[^/@]*@)?(?P<name>[^/:?#]+)")
 NO_VERSION = re.compile(r"satisfies the requirement (?P<requirement>.+?) \(from versions: (?P<versions>.*?)\)")
 CONFLICT = re.compile(r"^ERROR: (?P<sentence>Cannot install .* conflicting dependencies\.)", re.MULTILINE)
 CAUSES = re.compile(r"The conflict is caused by:\n(?P<causes>(?:    .*\n?)+)")
@@ -128,7 +130,7 @@ def skipped_page(words: Words) -> ResolveError | None:
                 hint="Write it with https:// before it, in PIP_INDEX_URL or pip.conf.",
             )
     for found in SKIPPED.finditer(words.log):
-        if f"/{project}/" in found["url"].lower() + "/" and "404" not in found["why"]:
+        if f"/{project}/" in found["url"].lower() + "/" and not ABSENT.match(found["why"]):
             return unreachable(found["url"], found["why"])
     return None
 
@@ -161,12 +163,15 @@ def cause(why: str) -> str:
 def unreachable(url: str, why: str, *, who: str = "The index") -> ResolveError:
     """Tell refusal, broken trust and silence apart."""
     url, why = redact(url), cause(why)
-    if re.search(r"\b(401|403|407)\b", why):
+    host = HOST.search(url)
+    # A host may be called ssl.example.org.
+    said = re.sub(rf"\b{re.escape(host['name'])}\b", "", why, flags=re.IGNORECASE) if host else why
+    if re.search(r"\b(401|403|407)\b", said):
         return ResolveError(
             f"{who} refused {url} ({why}).",
             hint="Give credentials as pip takes them: in the index URL, by netrc, or by keyring.",
         )
-    if re.search(r"ssl|certificate", why, re.IGNORECASE):
+    if re.search(r"ssl|certificate", said, re.IGNORECASE):
         return ResolveError(
             f"TLS failed for {url}: {why}.", hint="Give the server's certificate authority by PIP_CERT or pip.conf."
         )

@@ -187,9 +187,9 @@ def test_direct_urls_of_dependencies_have_theirs_too(resolver: Resolver, tmp_pat
 
 def test_folders_are_local(resolver: Resolver, tmp_path: Path) -> None:
     """A project in a folder is reported by its file URL, without hashes."""
-    unpack_sdist(make_sdist(tmp_path, "demo", "1.0"), tmp_path)
-    demo = by_name(resolver(str(tmp_path / "demo-1.0")))["demo"]
-    assert (demo.url, demo.hashes, demo.direct) == ((tmp_path / "demo-1.0").as_uri(), {}, True)
+    folder = unpack_sdist(make_sdist(tmp_path, "demo", "1.0"), tmp_path)
+    demo = by_name(resolver(str(folder)))["demo"]
+    assert (demo.url, demo.hashes, demo.direct) == (folder.as_uri(), {}, True)
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")

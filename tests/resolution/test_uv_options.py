@@ -109,8 +109,7 @@ class TestOptions:
         for name in ("dep", "extra", "grouped", "hidden"):
             world.wheel(name)
         folder = world.folder / "my project"
-        unpack_sdist(make_sdist(world.folder, "proj", "1.0", requires=["dep"]), world.folder)
-        (world.folder / "proj-1.0").rename(folder)
+        unpack_sdist(make_sdist(world.folder, "proj", "1.0", requires=["dep"]), world.folder).rename(folder)
         declared = (
             "\noptional-dependencies = {more = ['extra']}\ndependencies = ['dep']\n"
             "[dependency-groups]\ntest = ['grouped']\n[tool.uv]\nconstraint-dependencies = ['dep<1']\n"
@@ -148,15 +147,14 @@ class TestOptions:
         limits = world.folder / "limits.txt"
         limits.write_text("helper<1\n")
         # With its metadata static, uv builds nothing; a dynamic version makes it.
-        folder = world.folder / "dynamic"
-        unpack_sdist(world.folder / "tool-1.0.tar.gz", folder)
-        project = folder / "tool-1.0" / "pyproject.toml"
+        folder = unpack_sdist(world.folder / "tool-1.0.tar.gz", world.folder / "dynamic")
+        project = folder / "pyproject.toml"
         project.write_text(project.read_text().partition("[project]")[0])
-        (folder / "tool-1.0" / "PKG-INFO").unlink()
+        (folder / "PKG-INFO").unlink()
 
-        assert "tool" in by_name(world.uv(str(folder / "tool-1.0")))
+        assert "tool" in by_name(world.uv(str(folder)))
         with pytest.raises(ResolveError, match="helper"):
-            world.uv(str(folder / "tool-1.0"), build_constraint_files=(str(limits),))
+            world.uv(str(folder), build_constraint_files=(str(limits),))
 
     @pytest.mark.parametrize(
         ("platform", "tag"),

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from tests.bench.harness import Bench, Measured
 
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
-_GROUPS = (
-    ("a lock file, nothing cached", (fill.PIP_LOCK, fill.UV_SYNC, fill.CURL, fill.LOCK, fill.PINS)),
-    ("10 requirements, nothing cached", (fill.PIP_OPEN, fill.UV_INSTALL, fill.OPEN, fill.OPEN_UV)),
-    ("the same, all cached", (fill.PIP_OPEN, fill.NOTHING, fill.CHECK)),
-    ("installing it into a new environment", (fill.INSTALL, fill.INSTALL_WARM)),
-)
-_PARTS = ("locked", "unpinned", "warm", "install")
-_WORDS = {fill.PIP_PINS: "pip download, pins", fill.INSTALL_WARM: "after wheelwarm prefetch"}
+# For each heading the part of the bench, and what is shown of it.
+_GROUPS = {
+    "a lock file, nothing cached": ("locked", (fill.PIP_LOCK, fill.UV_SYNC, fill.CURL, fill.LOCK)),
+    "pins with hashes, nothing cached": ("locked", (fill.PIP_PINS, fill.UV_PINS, fill.PINS)),
+    "10 requirements, nothing cached": ("unpinned", (fill.PIP_OPEN, fill.UV_INSTALL, fill.OPEN, fill.OPEN_UV)),
+    "the same, all cached": ("warm", (fill.PIP_OPEN, fill.NOTHING, fill.CHECK)),
+    "installing it into a new environment": ("install", (fill.INSTALL, fill.INSTALL_WARM)),
+}
 _LABELS, _BARS, _LINE = 210, 380, 22
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f }
@@ -54,10 +54,10 @@ Group = tuple[str, "Sequence[tuple[str, float]]"]
 def _groups(bench: Bench) -> Iterator[Group]:
     """Yield the headings with the medians, in seconds, of what was measured under each."""
     measured: dict[str, Measured] = {heading.partition(":")[0]: one for heading, one in bench.measured.items()}
-    for part, (heading, names) in zip(_PARTS, _GROUPS, strict=True):
-        if part in measured:
-            runs = measured[part]
-            yield heading, [(name, runs.median(name, "wall")) for name in names if name in runs.runs]
+    for heading, (part, names) in _GROUPS.items():
+        runs = measured.get(part)
+        if runs and (shown := [name for name in names if name in runs.runs]):
+            yield heading, [(name, runs.median(name, "wall")) for name in shown]
 
 
 def table(groups: Sequence[Group], facts: Mapping[str, str]) -> str:
@@ -106,9 +106,11 @@ def _is_own(name: str) -> bool:
 
 
 def _word(name: str) -> str:
-    """Name a bar; that the requirements are not pinned stands above it."""
-    said = name.replace(", unpinned", "")
-    return _WORDS.get(name, f"wheelwarm {said}" if _is_own(name) else said)
+    """Name a bar; what its requirements are stands above it."""
+    if name == fill.INSTALL_WARM:
+        return "after wheelwarm prefetch"
+    said = re.sub(", (unpinned|pins|lock)", "", name)
+    return f"wheelwarm {said}" if _is_own(name) else said
 
 
 def _emphasized(name: str, text: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import socket
 import ssl
+import struct
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -367,6 +370,20 @@ def test_untrusting_and_silent_clients_do_no_harm(index: Index, client: urllib3.
         assert client.request("GET", index.file_url(wheel.name)).status == 200
 
     assert isinstance(caught.value.__cause__ or caught.value.args[0], ssl.SSLError)
+
+
+def test_clients_that_are_gone_leave_no_socket_open(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that was reset before the index could shake hands is closed at this end too."""
+    left_open: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda event: left_open.append(str(event.exc_value)))
+
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", index.port)) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    index.stop()
+    gc.collect()
+
+    assert left_open == []
 
 
 def test_mistakes_within_the_index_come_out(tmp_path: Path) -> None:

@@ -139,6 +139,8 @@ class Server(ThreadingMixIn, TCPServer):
     def _open(self, accepted: socket.socket) -> Iterator[socket.socket]:
         connection = accepted
         if self._tls is not None:
+            # CPython leaves the socket open when it finds out only while wrapping it that the client is gone.
+            accepted.getpeername()
             connection = self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
         with self._lock:
             self._connections.add(connection)

@@ -27,10 +27,15 @@ MOST_FILES = 10_000
 
 _SCHEME = re.compile(r"(https?|file):", re.IGNORECASE)
 _EXTRAS = re.compile(r"\[[^\]]+\]$")
+_OF_CONDA = "What pip is to install stands there under `pip:`. Put those lines into a requirements file."
+_OF_PROJECT = "For the project that it builds, name the folder: ./"
 _OTHER_FORMATS = {
     "Pipfile": "Export it first: pipenv requirements > requirements.txt",
+    "environment.yaml": _OF_CONDA,
+    "environment.yml": _OF_CONDA,
     "pyproject.toml": "No requirements file can include it. Give it by itself: -r pyproject.toml",
-    "setup.py": "For the project that it builds, name the folder: ./",
+    "setup.cfg": _OF_PROJECT,
+    "setup.py": _OF_PROJECT,
 }
 
 

@@ -88,6 +88,13 @@ class RequestLog:
             self._requests.clear()
 
 
+class _Connection(ssl.SSLSocket):
+    """A connection that ends with its last reference: CPython drops it open when its client is gone before TLS."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Server(ThreadingMixIn, TCPServer):
     """Serve one site on a free port of 127.0.0.1 from the moment it is made until `stop`."""
 
@@ -100,6 +107,8 @@ class Server(ThreadingMixIn, TCPServer):
         self.stopping = threading.Event()
         self.unexpected: list[Exception] = []
         self._tls = tls
+        if tls is not None:
+            tls.sslsocket_class = _Connection
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
@@ -139,8 +148,6 @@ class Server(ThreadingMixIn, TCPServer):
     def _open(self, accepted: socket.socket) -> Iterator[socket.socket]:
         connection = accepted
         if self._tls is not None:
-            # CPython leaves the socket open when it finds out only while wrapping it that the client is gone.
-            accepted.getpeername()
             connection = self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
         with self._lock:
             self._connections.add(connection)
